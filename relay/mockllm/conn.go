@@ -145,7 +145,9 @@ func (c *conn) converse(req *http.Request, rec *record, steps []Step) (again boo
 	err := x.run(steps)
 	if m := (*mistake)(nil); errors.As(err, &m) {
 		c.server.mistake(m)
-		x.reset()
+		_ = x.reset()
+	} else if err != nil && peerLeft(err) {
+		rec.leave(time.Now()) // the write noticed before the watch did
 	}
 	return err == nil && x.reusable()
 }

@@ -71,7 +71,7 @@ func TestBytesOnTheWire(t *testing.T) {
 
 	const refused = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 	f("malformed request", "no such thing\r\n\r\n", nil, refused)
-	f("request header too long", "GET / HTTP/1.1\r\nX: "+strings.Repeat("h", 1<<20-20), nil, refused)
+	f("request header too long", "GET / HTTP/1.1\r\nX: "+strings.Repeat("h", 1<<20-len("GET / HTTP/1.1\r\nX: ")), nil, refused)
 }
 
 // Every frame and every piece is a network write of its own.
