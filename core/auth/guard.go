@@ -25,13 +25,11 @@ type Guard struct {
 	now   func() time.Time
 	start time.Time
 
-	// mu guards the addresses. An address moves to current when it fails and
-	// goes with the generation that it was last seen in, so nothing has to be
-	// swept: recent is dropped and current becomes recent when the generation
-	// is old or full.
+	// mu guards the addresses. An address moves to current when it fails; when
+	// current is full, recent is dropped and current becomes recent. So nothing
+	// has to be swept, and an address that goes on failing is not forgotten.
 	mu              sync.Mutex
 	current, recent map[netip.Prefix]*suspect
-	since           time.Duration // birth of current
 }
 
 // suspect is one address. Times are durations since the guard's start.
@@ -67,14 +65,13 @@ func (g *Guard) Failed(addr netip.Addr) Verdict {
 	now := g.now().Sub(g.start)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.suspect(network, now).failed(now)
+	return g.suspect(network).failed(now)
 }
 
 // suspect finds or makes the entry, in the current generation.
-func (g *Guard) suspect(network netip.Prefix, now time.Duration) *suspect {
-	// A generation lives at least as long as an entry can matter.
-	if len(g.current) >= guardAddresses || now-g.since >= max(guardPeriod, guardBlock) {
-		g.recent, g.current, g.since = g.current, map[netip.Prefix]*suspect{}, now
+func (g *Guard) suspect(network netip.Prefix) *suspect {
+	if len(g.current) >= guardAddresses {
+		g.recent, g.current = g.current, map[netip.Prefix]*suspect{}
 	}
 	s := g.current[network]
 	if s == nil {
@@ -83,7 +80,6 @@ func (g *Guard) suspect(network netip.Prefix, now time.Duration) *suspect {
 			s = &suspect{}
 		}
 		g.current[network] = s
-		delete(g.recent, network)
 	}
 	return s
 }
@@ -104,14 +100,13 @@ func (s *suspect) failed(now time.Duration) Verdict {
 }
 
 func networkOf(addr netip.Addr) netip.Prefix {
-	addr = addr.Unmap().WithZone("")
+	addr = addr.Unmap()
 	bits := addr.BitLen()
 	if addr.Is6() {
 		bits = 64
 	}
-	p, err := addr.Prefix(bits)
-	if err != nil { // cannot be: bits fits the address; the zero Addr gives the zero Prefix
-		return netip.Prefix{}
-	}
+	// No error: bits fits the address. A zone is dropped, and the zero Addr
+	// gives the zero Prefix.
+	p, _ := addr.Prefix(bits)
 	return p
 }

@@ -33,6 +33,7 @@ func TestLookup(t *testing.T) {
 		"empty":  {TokenSHA256: sha(""), Enabled: true},
 		"broken": {TokenSHA256: "not hex", Enabled: true},
 		"short":  {TokenSHA256: "abcd", Enabled: true},
+		"over":   {TokenSHA256: sha("token-over") + "00", Enabled: true},
 		"twin-b": {Token: config.NewSecret("token-twin"), Enabled: true},
 		"twin-a": {Token: config.NewSecret("token-twin"), Enabled: true},
 	}, nil)
@@ -60,6 +61,7 @@ func TestLookup(t *testing.T) {
 	f("", "")
 	f("not hex", "")
 	f("abcd", "")
+	f("token-over", "")
 	f("token-litera", "")
 	f("token-literal ", "")
 	f("TOKEN-LITERAL", "")

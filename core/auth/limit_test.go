@@ -193,6 +193,16 @@ func TestTokensPerMinute(t *testing.T) {
 	expectHeaders(t, p.SetHeaders, "- - - 600 1 59.9s")
 }
 
+// Of several limits that are reached, the one with the longest wait is told.
+func TestDeniedTellsTheLongestWait(t *testing.T) {
+	_, l, u := limiter(config.RateLimit{RequestsPerMinute: 1, TokensPerMinute: 60, ConcurrentRequests: 1})
+	take(t, l, u, 1).Spend(69)
+	expectDenied(t, l, u, "requests_per_minute", 1, time.Minute)
+	_, l, u = limiter(config.RateLimit{RequestsPerMinute: 6, TokensPerMinute: 60, ConcurrentRequests: 6})
+	take(t, l, u, 6).Spend(70)
+	expectDenied(t, l, u, "tokens_per_minute", 60, 11*time.Second)
+}
+
 // An absurd count of tokens denies for long; it does not overflow to nothing.
 func TestSpendDoesNotOverflow(t *testing.T) {
 	c, l, u := limiter(config.RateLimit{TokensPerMinute: 1})
@@ -227,11 +237,11 @@ func TestConcurrentRequests(t *testing.T) {
 
 func TestRefund(t *testing.T) {
 	c, l, u := limiter(config.RateLimit{RequestsPerMinute: 2, RequestsPerDay: 3, TokensPerMinute: 100})
-	p := take(t, l, u, 1)
+	p := take(t, l, u, 2)
 	p.Refund()
 	p.Refund()
 	p.Release()
-	take(t, l, u, 2) // no more than was taken came back
+	take(t, l, u, 1) // one came back, once
 	expectDenied(t, l, u, "requests_per_minute", 2, 30*time.Second)
 
 	c.advance(24 * time.Hour)
@@ -342,6 +352,23 @@ func TestAcquireUnknownUser(t *testing.T) {
 	expectDenied(t, l, u, "requests_per_minute", 1, time.Minute)
 	take(t, l, user("other", u.Limit), 1)
 	expectDenied(t, l, u, "requests_per_minute", 1, time.Minute)
+
+	for i := range 50 { // also when its first requests come at once
+		u := user(fmt.Sprint("new", i), config.RateLimit{RequestsPerMinute: 1})
+		var granted atomic.Int64
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if l.Acquire(u, &auth.Permit{}) == nil {
+					granted.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if granted.Load() != 1 {
+			t.Fatalf("%d requests granted at once, want 1", granted.Load())
+		}
+	}
 }
 
 // Many goroutines at one moment get exactly the limit, and what they release
