@@ -1,0 +1,8 @@
+module github.com/PPKunOfficial/berry-api/core
+
+go 1.26
+
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/pelletier/go-toml/v2 v2.4.3
+)

@@ -1,0 +1,3 @@
+module github.com/PPKunOfficial/berry-api/loadbalance
+
+go 1.26
