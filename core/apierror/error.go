@@ -98,6 +98,10 @@ type Error struct {
 	Param   string // envelope's param; "" goes out as null
 	Message string // names the thing and the remedy; never a key, URL or host
 
+	// Raw, where set, is the answer's body instead of the envelope made of the
+	// fields above: an upstream's own error that is passed on as it is.
+	Raw []byte
+
 	// RetryAfter, where above 0, goes out as Retry-After in whole seconds, rounded up.
 	RetryAfter time.Duration
 	// NoRetry sends x-should-retry: false: the client's SDK would retry for nothing.
@@ -175,5 +179,9 @@ func (e *Error) Write(w http.ResponseWriter) {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
 	w.WriteHeader(e.Status)
-	_, _ = w.Write(e.Body())
+	body := e.Raw
+	if body == nil {
+		body = e.Body()
+	}
+	_, _ = w.Write(body)
 }
