@@ -165,6 +165,19 @@ func TestBody(t *testing.T) {
 		`{"error":{"message":"as the upstream said","type":"custom","param":null,"code":null}}`)
 }
 
+// An upstream's own error goes out as it came; the rest of the answer is ours.
+func TestRaw(t *testing.T) {
+	got := answerOf(&apierror.Error{Status: 422, Type: "t", Code: "c", Message: "m", Raw: []byte(`{"error": "theirs"}`)})
+	want := answer{422, http.Header{
+		"Content-Type":           {"application/json"},
+		"X-Content-Type-Options": {"nosniff"},
+		"X-Request-Id":           {"r1"},
+	}, `{"error": "theirs"}`}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func TestWithStatus(t *testing.T) {
 	e := apierror.New(apierror.UpstreamError, "overloaded").WithStatus(503)
 	if got := answerOf(e).Status; got != 503 {
