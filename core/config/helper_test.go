@@ -1,0 +1,8 @@
+package config
+
+import "io/fs"
+
+// errNoFile is what os.ReadFile says about a file that is not there.
+func errNoFile(path string) error {
+	return &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+}

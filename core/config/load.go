@@ -1,0 +1,150 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+)
+
+// Loaded is a configuration that can be used, and what there is to say about
+// it.
+type Loaded struct {
+	Config   *Config
+	Warnings []Problem // sorted by position
+	Path     string    // as given to Load or Parse
+	SHA256   string    // of the file's bytes, 64 lower-case hex digits
+}
+
+// Env is what a configuration may refer to outside its file. The zero value
+// is the real thing.
+type Env struct {
+	Lookup   func(name string) (value string, ok bool) // nil: os.LookupEnv
+	ReadFile func(path string) ([]byte, error)         // nil: os.ReadFile
+}
+
+// Load reads and checks the file at path, with the environment variables and
+// the secret files that it refers to. The error is Problems when the file
+// could be read. Load blocks on the file system only.
+func Load(path string) (*Loaded, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	return Parse(path, data, Env{})
+}
+
+// Parse is Load for a text that is already there. The name is shown in
+// problems, and its folder is where relative paths of secret files start. The
+// error is Problems.
+func Parse(name string, data []byte, env Env) (*Loaded, error) {
+	if env.Lookup == nil {
+		env.Lookup = os.LookupEnv
+	}
+	if env.ReadFile == nil {
+		env.ReadFile = os.ReadFile
+	}
+	l := &loader{name: name, dir: filepath.Dir(name), env: env, schema: describe(reflect.TypeFor[Config]())}
+	if len(data) > maxFileBytes {
+		l.doc = newDocument(nil)
+		l.problem(l.doc.root, nil, "the file has more than %d bytes", maxFileBytes)
+		return nil, Problems(l.problems)
+	}
+	l.doc = parse(data)
+	cfg := l.read()
+	sortProblems(l.problems)
+	sortProblems(l.warnings)
+	if len(l.problems) > 0 {
+		return nil, Problems(l.problems)
+	}
+	sum := sha256.Sum256(data)
+	return &Loaded{Config: cfg, Warnings: l.warnings, Path: name, SHA256: hex.EncodeToString(sum[:])}, nil
+}
+
+// loader is one run of Parse.
+type loader struct {
+	name     string
+	dir      string // where relative paths start
+	env      Env
+	schema   *section
+	doc      *document
+	problems []Problem
+	warnings []Problem
+}
+
+// read turns the document into a configuration, noting every problem on the
+// way. The result is of use only if there is none.
+func (l *loader) read() *Config {
+	cfg := new(Config)
+	l.schema.fill(reflect.ValueOf(cfg).Elem())
+	l.table(l.schema, l.doc.root, nil, reflect.ValueOf(cfg).Elem())
+	for _, b := range l.doc.broken {
+		l.problems = append(l.problems, l.at(b.at, nil, b.message))
+	}
+	for _, t := range l.doc.twice {
+		l.problems = append(l.problems, l.at(t.at, t.path, t.message))
+	}
+	if len(l.doc.broken) > 0 {
+		// Half a file would seem to refer to much that does not exist.
+		return cfg
+	}
+	l.checkSettings(&cfg.Settings)
+	l.checkProviders(cfg)
+	l.checkModels(cfg)
+	l.checkUsers(cfg)
+	l.warnPending(cfg)
+	return cfg
+}
+
+// problem notes what is wrong with the value of n, found at path.
+func (l *loader) problem(n *node, path []any, format string, args ...any) {
+	n.failed = true
+	l.problems = append(l.problems, l.at(n.value, path, fmt.Sprintf(format, args...)))
+}
+
+// wrong notes what is wrong at a path: the value there, or the table that
+// lacks it.
+func (l *loader) wrong(path []any, format string, args ...any) {
+	n, _ := l.doc.find(path)
+	l.problem(n, path, format, args...)
+}
+
+// warn notes what is probably not meant at a path.
+func (l *loader) warn(path []any, format string, args ...any) {
+	n, _ := l.doc.find(path)
+	l.warnings = append(l.warnings, l.at(n.value, path, fmt.Sprintf(format, args...)))
+}
+
+func (l *loader) at(offset int, path []any, message string) Problem {
+	line, column := l.doc.position(offset)
+	return Problem{
+		File:    l.name,
+		Line:    line,
+		Column:  column,
+		Key:     pathString(path),
+		Message: message,
+		Excerpt: l.doc.excerpt(offset, l.schema),
+	}
+}
+
+// has reports whether the file sets what is at path.
+func (l *loader) has(path ...any) bool {
+	_, ok := l.doc.find(path)
+	return ok
+}
+
+// quote shows a string value of the file in a message: the variable rather
+// than its content where there is one, as the content may be a secret.
+func (l *loader) quote(path []any, value string) string {
+	if n, ok := l.doc.find(path); ok && n.kind == kindString {
+		if !n.shown {
+			return masked
+		}
+		if n.varied {
+			value = n.text
+		}
+	}
+	return fmt.Sprintf("%q", scrub(clip(value)))
+}

@@ -1,0 +1,308 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// maxFileBytes bounds a configuration file: far above any real one (a
+// thousand users and a thousand backends are 300 KB).
+const maxFileBytes = 16 << 20
+
+// maxBroken bounds the syntax errors that one file reports.
+const maxBroken = 100
+
+// maxPath bounds the paths that problems show, so that ten thousand nested
+// brackets do not cost the square of that.
+const maxPath = 64
+
+// parse reads text into a tree. It never fails: what is not TOML ends up in
+// broken, what is defined twice in twice, and the rest is read all the same.
+//
+// The library's own decoder stops at the first error and takes keys whatever
+// their case, so that only its parser is used.
+func parse(text []byte) *document {
+	d := newDocument(text)
+	b := &builder{doc: d, table: d.root}
+	if bytes.HasPrefix(text, []byte("\ufeff")) {
+		b.base = len("\ufeff")
+	}
+	b.done = b.base
+	var p unstable.Parser
+	for {
+		p.Reset(text[b.base:])
+		for p.NextExpression() {
+			b.add(p.Expression())
+		}
+		var failure *unstable.ParserError
+		if !errors.As(p.Error(), &failure) || len(d.broken) == maxBroken {
+			return d
+		}
+		b.recover(failure)
+	}
+}
+
+// builder turns the parser's expressions into a document.
+type builder struct {
+	doc   *document
+	base  int   // offset of what the parser was reset to
+	done  int   // offset behind the last line that was read
+	table *node // where keys go now
+	path  []any // its path
+	dazed bool  // no good line since the last syntax error
+}
+
+// looksWhole matches a line that can stand for itself after a syntax error.
+var looksWhole = regexp.MustCompile(`^[ \t]*(\[|[A-Za-z0-9_."'-][A-Za-z0-9_."' -]*=)`)
+
+// recover notes a syntax error and finds the line to go on with. Lines after
+// an error that look like the rest of the same mistake are skipped in silence.
+func (b *builder) recover(failure *unstable.ParserError) {
+	d := b.doc
+	at := min(cap(d.text)-cap(failure.Highlight), len(d.text))
+	start := b.skipBlank(at)
+	resume := d.nextLine(at)
+	startLine, _ := d.position(start)
+	if atLine, _ := d.position(at); atLine > startLine {
+		// An array or table that was left open swallows the line behind it.
+		if lineStart, lineEnd := d.lineAt(at); looksWhole.Match(d.text[lineStart:lineEnd]) {
+			resume = lineStart
+		}
+	}
+	_, lineEnd := d.lineAt(start)
+	line := d.text[start:max(start, lineEnd)]
+	if !b.dazed || looksWhole.Match(line) {
+		message := "this is not TOML: " + failure.Message
+		if atLine, _ := d.position(at); atLine > startLine {
+			message += fmt.Sprintf(" (in what begins on line %d)", startLine)
+		}
+		d.broken = append(d.broken, broken{start: start, at: at, end: max(resume, at), message: message})
+	} else {
+		d.broken[len(d.broken)-1].end = max(resume, at)
+	}
+	b.dazed = true
+	if bytes.HasPrefix(line, []byte("[")) {
+		// Nobody knows what table the next keys belong to.
+		b.table, b.path = &node{origin: byHeader}, nil
+	}
+	b.base, b.done = resume, resume
+}
+
+// skipBlank returns where the expression that failed at offset at begins.
+func (b *builder) skipBlank(at int) int {
+	text, i := b.doc.text, b.done
+	for i < at {
+		switch text[i] {
+		case ' ', '\t', '\r', '\n':
+			i++
+		case '#':
+			end := b.doc.nextLine(i)
+			if end > at {
+				return i
+			}
+			i = end
+		default:
+			return i
+		}
+	}
+	return at
+}
+
+// nextLine returns the offset behind the newline that ends the line of offset.
+func (d *document) nextLine(offset int) int {
+	if i := bytes.IndexByte(d.text[offset:], '\n'); i >= 0 {
+		return offset + i + 1
+	}
+	return len(d.text)
+}
+
+// add takes one expression: a header or a key and its value.
+func (b *builder) add(e *unstable.Node) {
+	b.dazed = false
+	var end int
+	switch e.Kind {
+	case unstable.Table, unstable.ArrayTable:
+		keys := b.keys(e)
+		end = keys[len(keys)-1].end
+		b.open(keys, e.Kind == unstable.ArrayTable)
+	case unstable.KeyValue:
+		end = b.base + int(e.Raw.Offset+e.Raw.Length)
+		b.assign(b.table, b.path, e)
+	}
+	b.done = b.doc.nextLine(end)
+}
+
+// keyPart is one part of a dotted key.
+type keyPart struct {
+	name       string
+	start, end int
+}
+
+func (b *builder) keys(e *unstable.Node) []keyPart {
+	var out []keyPart
+	it := e.Key()
+	for it.Next() {
+		n := it.Node()
+		start := b.base + int(n.Raw.Offset)
+		part := keyPart{name: string(n.Data), start: start, end: start + int(n.Raw.Length)}
+		b.doc.spans = append(b.doc.spans, span{start: part.start, end: part.end})
+		out = append(out, part)
+	}
+	return out
+}
+
+// open handles [keys] and [[keys]].
+func (b *builder) open(keys []keyPart, list bool) {
+	t := b.doc.root
+	var path []any
+	last := keys[len(keys)-1]
+	for _, k := range keys[:len(keys)-1] {
+		path = append(path, k.name)
+		next := t.fields[k.name]
+		switch {
+		case next == nil:
+			next = &node{origin: byPath, key: k.start, value: k.start}
+			t.put(k.name, next)
+		case next.kind == kindArray && next.origin == byHeader:
+			path = append(path, len(next.items)-1)
+			next = next.items[len(next.items)-1]
+		case next.kind != kindTable || next.origin == byValue:
+			b.clash(path, k.start, next)
+			return
+		}
+		t = next
+	}
+	path = append(path, last.name)
+	old := t.fields[last.name]
+	fresh := &node{origin: byHeader, key: last.start, value: last.start}
+	switch {
+	case list && old == nil:
+		old = &node{kind: kindArray, origin: byHeader, key: last.start, value: last.start}
+		t.put(last.name, old)
+		fallthrough
+	case list && old.kind == kindArray && old.origin == byHeader:
+		old.items = append(old.items, fresh)
+		b.table, b.path = fresh, append(path, len(old.items)-1)
+	case !list && old == nil:
+		t.put(last.name, fresh)
+		b.table, b.path = fresh, path
+	case !list && old.kind == kindTable && old.origin == byPath:
+		old.origin, old.key, old.value = byHeader, last.start, last.start
+		b.table, b.path = old, path
+	default:
+		b.clash(path, last.start, old)
+	}
+}
+
+// clash reports a header for something that cannot be opened again; the keys
+// below it are read and dropped.
+func (b *builder) clash(path []any, at int, old *node) {
+	b.again(path, at, old)
+	b.table, b.path = &node{origin: byHeader}, nil
+}
+
+func (b *builder) again(path []any, at int, old *node) {
+	line, _ := b.doc.position(old.key)
+	b.doc.twice = append(b.doc.twice, twice{
+		path:    append([]any(nil), path...),
+		at:      at,
+		message: fmt.Sprintf("defined twice: it is already there on line %d", line),
+	})
+}
+
+// assign handles key = value in table t.
+func (b *builder) assign(t *node, path []any, e *unstable.Node) {
+	keys := b.keys(e)
+	last := keys[len(keys)-1]
+	path = path[:len(path):len(path)]
+	for _, k := range keys[:len(keys)-1] {
+		path = append(path, k.name)
+		next := t.fields[k.name]
+		switch {
+		case next == nil:
+			next = &node{origin: byDots, key: k.start, value: k.start}
+			t.put(k.name, next)
+		case next.kind != kindTable || next.origin != byDots:
+			b.again(path, k.start, next)
+			t = &node{}
+			continue
+		}
+		t = next
+	}
+	path = append(path, last.name)
+	v := b.value(e.Value(), path, b.valueOffset(last.end))
+	v.key = last.start
+	if old := t.fields[last.name]; old != nil {
+		b.again(path, last.start, old)
+		old.copies = append(old.copies, v)
+		return
+	}
+	t.put(last.name, v)
+}
+
+// valueOffset finds the value behind a key: the parser does not say where an
+// array begins.
+func (b *builder) valueOffset(keyEnd int) int {
+	text, i := b.doc.text, keyEnd
+	for i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '=') {
+		i++
+	}
+	return min(i, max(len(text)-1, 0))
+}
+
+func (b *builder) value(e *unstable.Node, path []any, at int) *node {
+	n := &node{key: at, value: at, origin: byValue}
+	switch e.Kind {
+	case unstable.Array:
+		n.kind = kindArray
+		for it := e.Children(); it.Next(); {
+			c := it.Node()
+			start := at
+			if c.Raw.Length > 0 {
+				start = b.base + int(c.Raw.Offset)
+			}
+			below := path
+			if len(path) < maxPath {
+				below = append(path[:len(path):len(path)], len(n.items))
+			}
+			n.items = append(n.items, b.value(c, below, start))
+		}
+		return n
+	case unstable.InlineTable:
+		n.kind = kindTable
+		for it := e.Children(); it.Next(); {
+			b.assign(n, path, it.Node())
+		}
+		seal(n)
+		return n
+	case unstable.String:
+		n.kind = kindString
+	case unstable.Integer:
+		n.kind = kindInteger
+	case unstable.Float:
+		n.kind = kindFloat
+	case unstable.Bool:
+		n.kind = kindBool
+	default:
+		n.kind = kindTime
+	}
+	n.text = string(e.Data)
+	start := b.base + int(e.Raw.Offset)
+	b.doc.spans = append(b.doc.spans, span{start: start, end: start + int(e.Raw.Length), node: n})
+	return n
+}
+
+// seal closes the tables that dotted keys made inside { }: nothing outside
+// may add to them.
+func seal(t *node) {
+	for _, c := range t.fields {
+		if c.kind == kindTable && c.origin == byDots {
+			c.origin = byValue
+			seal(c)
+		}
+	}
+}

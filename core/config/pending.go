@@ -1,0 +1,73 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// pendingKey is a key that is read and checked but has no effect in this
+// version.
+type pendingKey struct {
+	key   string // path with * for an id or a number
+	value string // the value that has no effect yet; "": every value but the default
+	note  string // what happens instead
+}
+
+// pending lists them all. A file that sets one gets a warning, and the
+// documentation marks it. A key that comes into effect is deleted here.
+func pending() []pendingKey {
+	return []pendingKey{
+		{"settings.stream_resume", "replay", "a broken stream ends with an error"},
+		{"settings.on_client_disconnect", "finish", "the upstream call is cancelled"},
+		{"settings.log_request_body", "true", "bodies are not logged"},
+		{"settings.log_response_body", "true", "bodies are not logged"},
+		{"providers.*.backend_type", "azure", "the provider gets no traffic"},
+		{"providers.*.backend_type", "claude", "the provider gets no traffic"},
+		{"providers.*.backend_type", "gemini", "the provider gets no traffic"},
+		{"providers.*.discover", "true", "only the models of the file are served"},
+		{"models.*.context_fallback", "", "the backend's error is passed on"},
+	}
+}
+
+func (l *loader) warnPending(cfg *Config) {
+	for _, p := range pending() {
+		l.walkPending(l.schema, reflect.ValueOf(cfg).Elem(), nil, pendingStep{p, strings.Split(p.key, ".")})
+	}
+}
+
+// pendingStep is an entry of the table and the part of its path that is still
+// to be walked.
+type pendingStep struct {
+	entry pendingKey
+	rest  []string
+}
+
+func (l *loader) walkPending(s *section, v reflect.Value, path []any, step pendingStep) {
+	f := s.lookup(step.rest[0])
+	fv := v.Field(f.index)
+	path = append(path[:len(path):len(path)], f.key)
+	step.rest = step.rest[1:]
+	switch f.shape {
+	case shapeTable:
+		l.walkPending(f.sub, fv, path, step)
+	case shapeTables:
+		for _, id := range l.ids(f.key) {
+			if one := fv.MapIndex(reflect.ValueOf(id)); one.IsValid() {
+				l.walkPending(f.sub, one, append(path, id), pendingStep{step.entry, step.rest[1:]})
+			}
+		}
+	case shapeList:
+		for i := range fv.Len() {
+			l.walkPending(f.sub, fv.Index(i), append(path, i), pendingStep{step.entry, step.rest[1:]})
+		}
+	default:
+		value, want := fmt.Sprint(fv.Interface()), step.entry.value
+		switch {
+		case want == "" && value != f.def:
+			l.warn(path, "this key is not yet in effect in this version: %s", step.entry.note)
+		case want != "" && value == want:
+			l.warn(path, "%s is not yet in effect in this version: %s", want, step.entry.note)
+		}
+	}
+}
