@@ -1,0 +1,105 @@
+// Package dialect says what relay needs of an upstream's wire format. OpenAI's
+// chat format is the hub: a dialect turns a request in it into the upstream's
+// form and the upstream's answers back.
+//
+// A backend is one upstream model at one provider; an Upstream is where and as
+// whom to call a provider. The dialects are sub-packages; relay chooses one per
+// provider when it builds a runtime and calls it from the request's goroutine.
+package dialect
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/core/config"
+)
+
+// Upstream is a provider made ready to be called. It is immutable.
+type Upstream struct {
+	Provider  config.Provider
+	Base      *url.URL // base URL, path without a trailing slash
+	UserAgent string   // names Berry to the provider
+}
+
+// Request is one client request in OpenAI's chat format, read and scanned. It
+// belongs to the request's goroutine; a dialect reads it only.
+type Request struct {
+	Body   *Body       // as the client sent it, decompressed
+	Scan   Scan        // where things are in Body
+	Model  []byte      // the upstream's name of the model, to be sent, as JSON
+	Header http.Header // the client's; only what is allow-listed may be forwarded
+}
+
+// Usage is what one answer consumed, in tokens. CachedInput and CacheWrite are
+// parts of Input, Reasoning is a part of Output.
+type Usage struct {
+	Input, Output           int
+	CachedInput, CacheWrite int
+	Reasoning               int
+	// Estimated is set when the upstream's own figures never came and Input and
+	// Output are guessed from the text's length.
+	Estimated bool
+}
+
+// IsZero reports whether nothing is known.
+func (u Usage) IsZero() bool { return u == Usage{} }
+
+// Meta is what a decoder needs to know of the request that it answers.
+type Meta struct {
+	// Model is the name that the answer must carry, what the client asked for, as JSON.
+	Model []byte
+	// WantUsage is set when the client asked for usage in the stream.
+	WantUsage bool
+	// DropReasoning leaves the model's reasoning text out of the answer.
+	DropReasoning bool
+}
+
+// Dialect is one upstream wire format, bound to one Upstream. Values are safe
+// for concurrent use.
+type Dialect interface {
+	// Encode makes the upstream request for one attempt. It may be called again
+	// for a retry and does not keep or change in. The request's body is closed
+	// by the transport; a caller that does not send it closes it.
+	Encode(ctx context.Context, in *Request) (*http.Request, error)
+	// Decode turns one whole answer with a status of 2xx into OpenAI's form. It
+	// may return body itself. An *apierror.Error means that the upstream
+	// reported a fault inside a 2xx, any other error that the answer is
+	// unreadable.
+	Decode(body []byte, m *Meta) ([]byte, Usage, error)
+	// Stream returns a fresh decoder for one streamed answer.
+	Stream(m *Meta) StreamDecoder
+	// Fault turns an answer with another status into the error for the client.
+	// Its Status and texts are the upstream's, unmasked.
+	Fault(status int, h http.Header, body []byte) *apierror.Error
+}
+
+// StreamDecoder turns the events of one upstream stream into OpenAI's. It is
+// used by one goroutine.
+type StreamDecoder interface {
+	// Event takes one upstream event: its name ("" if it had none) and data. It
+	// appends whole client events to dst and returns it with what they amount
+	// to. The data is valid only during the call.
+	Event(dst []byte, name, data []byte) ([]byte, State, error)
+	// Finished reports whether the answer is complete as far as its content
+	// goes: every choice that began has ended. It decides whether the end of
+	// the stream is success or truncation.
+	Finished() bool
+	// Usage returns what was learnt so far.
+	Usage() Usage
+	// TextBytes is the length of the content seen so far, for an estimate of
+	// the usage when the stream is cut.
+	TextBytes() int
+}
+
+// State is what one upstream event amounted to.
+type State uint8
+
+// The states, in order of weight.
+const (
+	Dropped   State = iota // unreadable, left out
+	Lifecycle              // nothing that a client waits for: role, usage, ping
+	Content                // text, a refusal, reasoning, a tool call, or a finish
+	End                    // the upstream says that the stream is over
+)

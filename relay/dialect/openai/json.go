@@ -1,0 +1,248 @@
+package openai
+
+import (
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// maxDepth bounds how deep an upstream's JSON may nest.
+const maxDepth = 512
+
+// cursor walks one JSON text, checking its syntax on the way. It allocates
+// nothing: a stream's every event passes through it. Its methods return false
+// at the first fault, and the walk ends there.
+type cursor struct {
+	b     []byte
+	i     int
+	depth int
+}
+
+func (c *cursor) space() {
+	for c.i < len(c.b) {
+		switch c.b[c.i] {
+		case ' ', '\t', '\n', '\r':
+			c.i++
+		default:
+			return
+		}
+	}
+}
+
+// peek returns the next byte that is not white space, 0 at the end.
+func (c *cursor) peek() byte {
+	c.space()
+	if c.i < len(c.b) {
+		return c.b[c.i]
+	}
+	return 0
+}
+
+func (c *cursor) eat(ch byte) bool {
+	if c.peek() != ch {
+		return false
+	}
+	c.i++
+	return true
+}
+
+// done reports whether nothing but white space is left.
+func (c *cursor) done() bool { return c.peek() == 0 && c.i >= len(c.b) }
+
+// value passes one value of any kind and returns where it stands.
+func (c *cursor) value() (dialect.Span, bool) {
+	ch := c.peek()
+	start := c.i
+	var ok bool
+	switch {
+	case ch == '"':
+		ok = c.str()
+	case ch == '{':
+		ok = c.object(func(*member) bool { _, ok := c.value(); return ok })
+	case ch == '[':
+		ok = c.array(func() bool { _, ok := c.value(); return ok })
+	case ch == 't':
+		ok = c.word("true")
+	case ch == 'f':
+		ok = c.word("false")
+	case ch == 'n':
+		ok = c.word("null")
+	default:
+		ok = c.number()
+	}
+	return dialect.Span{Start: start, End: c.i}, ok
+}
+
+func (c *cursor) word(w string) bool {
+	if len(c.b)-c.i < len(w) || string(c.b[c.i:c.i+len(w)]) != w {
+		return false
+	}
+	c.i += len(w)
+	return true
+}
+
+// str passes a string that begins at i.
+func (c *cursor) str() bool {
+	b := c.b
+	i := c.i + 1
+	for i < len(b) {
+		switch ch := b[i]; {
+		case ch == '"':
+			c.i = i + 1
+			return true
+		case ch < ' ':
+			return false
+		case ch == '\\':
+			n := escape(b[i:])
+			if n == 0 {
+				return false
+			}
+			i += n
+		default:
+			i++
+		}
+	}
+	return false
+}
+
+// escape is the length of the escape sequence that b begins with, 0 if it is none.
+func escape(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if len(b) < 6 {
+			return 0
+		}
+		for _, ch := range b[2:6] {
+			if !(ch >= '0' && ch <= '9' || ch >= 'a' && ch <= 'f' || ch >= 'A' && ch <= 'F') {
+				return 0
+			}
+		}
+		return 6
+	}
+	return 0
+}
+
+func (c *cursor) number() bool {
+	if c.i < len(c.b) && c.b[c.i] == '-' {
+		c.i++
+	}
+	switch {
+	case c.i < len(c.b) && c.b[c.i] == '0':
+		c.i++
+	case !c.digits():
+		return false
+	}
+	if c.i < len(c.b) && c.b[c.i] == '.' {
+		c.i++
+		if !c.digits() {
+			return false
+		}
+	}
+	if c.i < len(c.b) && (c.b[c.i] == 'e' || c.b[c.i] == 'E') {
+		c.i++
+		if c.i < len(c.b) && (c.b[c.i] == '+' || c.b[c.i] == '-') {
+			c.i++
+		}
+		return c.digits()
+	}
+	return true
+}
+
+func (c *cursor) digits() bool {
+	start := c.i
+	for c.i < len(c.b) && c.b[c.i] >= '0' && c.b[c.i] <= '9' {
+		c.i++
+	}
+	return c.i > start
+}
+
+// array passes an array; f passes each element.
+func (c *cursor) array(f func() bool) bool {
+	if !c.enter('[') {
+		return false
+	}
+	defer c.leave()
+	if c.eat(']') {
+		return true
+	}
+	for {
+		if !f() {
+			return false
+		}
+		if c.eat(']') {
+			return true
+		}
+		if !c.eat(',') {
+			return false
+		}
+	}
+}
+
+// member is one member of an object during its walk.
+type member struct {
+	key   []byte // as it stands, escapes unread
+	start int    // where the key begins
+	comma int    // where the comma before it stands, -1 for the first
+	drop  bool   // set by the visitor: the member is to be left out
+}
+
+// object passes an object; f passes the value of each member.
+func (c *cursor) object(f func(m *member) bool) bool {
+	return c.objectDropping(f, nil)
+}
+
+// objectDropping is object for a visitor that may leave members out: dropped
+// gets the span of each such member with the one comma that goes with it.
+func (c *cursor) objectDropping(f func(m *member) bool, dropped func(dialect.Span)) bool {
+	if !c.enter('{') {
+		return false
+	}
+	defer c.leave()
+	if c.eat('}') {
+		return true
+	}
+	m := member{comma: -1}
+	kept := 0
+	for {
+		if c.peek() != '"' {
+			return false
+		}
+		m.start, m.drop = c.i, false
+		if !c.str() {
+			return false
+		}
+		m.key = c.b[m.start+1 : c.i-1]
+		if !c.eat(':') || !f(&m) {
+			return false
+		}
+		end := c.i
+		last := c.eat('}')
+		if !last && !c.eat(',') {
+			return false
+		}
+		switch {
+		case !m.drop:
+			kept++
+		case kept > 0:
+			dropped(dialect.Span{Start: m.comma, End: end})
+		case last:
+			dropped(dialect.Span{Start: m.start, End: end})
+		default:
+			dropped(dialect.Span{Start: m.start, End: c.i})
+		}
+		if last {
+			return true
+		}
+		m.comma = c.i - 1
+	}
+}
+
+func (c *cursor) enter(ch byte) bool {
+	c.depth++
+	return c.depth <= maxDepth && c.eat(ch)
+}
+
+func (c *cursor) leave() { c.depth-- }

@@ -1,0 +1,180 @@
+// Package openai is the dialect of providers that speak OpenAI's chat format:
+// the client's own, so that bytes pass through and only what must change does.
+//
+// relay binds one Dialect to each such provider and calls it per request.
+package openai
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// Dialect is OpenAI's chat format at one provider.
+type Dialect struct {
+	url           *url.URL
+	plain, stream http.Header // shared by all requests that add nothing
+	askUsage      bool
+}
+
+var _ dialect.Dialect = (*Dialect)(nil)
+
+// New binds the dialect to a provider.
+func New(up dialect.Upstream) *Dialect {
+	u := *up.Base
+	u.Path += "/chat/completions"
+	h := http.Header{
+		"Content-Type": {"application/json"},
+		"Accept":       {"application/json"},
+		"User-Agent":   {up.UserAgent},
+	}
+	if key := up.Provider.APIKey.Reveal(); key != "" {
+		h.Set("Authorization", "Bearer "+key)
+	}
+	for name, value := range up.Provider.Headers {
+		h.Set(name, value)
+	}
+	stream := maps.Clone(h)
+	if _, own := up.Provider.Headers["Accept"]; !own {
+		stream["Accept"] = []string{"text/event-stream"}
+	}
+	return &Dialect{url: &u, plain: h, stream: stream, askUsage: up.Provider.StreamUsage}
+}
+
+// forwarded are the client's headers that go upstream; no other does.
+var forwarded = [...]string{"Openai-Beta", "Traceparent", "Tracestate"}
+
+func (d *Dialect) header(in *dialect.Request) http.Header {
+	h := d.plain
+	if in.Scan.Stream {
+		h = d.stream
+	}
+	own := false
+	for _, name := range forwarded {
+		if v, ok := in.Header[name]; ok {
+			if !own {
+				h, own = maps.Clone(h), true
+			}
+			h[name] = v
+		}
+	}
+	return h
+}
+
+// Encode implements dialect.Dialect.
+func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Request, error) {
+	edits := d.edits(in)
+	body, n := in.Body.Splice(edits)
+	req := &http.Request{
+		Method: http.MethodPost, URL: d.url, Host: d.url.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: d.header(in), Body: body, ContentLength: n,
+		// A connection that the upstream closed while it was idle costs nothing:
+		// the transport takes another one, as long as nothing was written.
+		GetBody: func() (io.ReadCloser, error) {
+			again, _ := in.Body.Splice(edits)
+			return again, nil
+		},
+	}
+	return req.WithContext(ctx), nil
+}
+
+const usageOption = `"include_usage":true`
+
+// edits is what must change in the client's body.
+func (d *Dialect) edits(in *dialect.Request) []dialect.Edit {
+	s := &in.Scan
+	edits := make([]dialect.Edit, 0, 4)
+	edits = append(edits, dialect.Edit{Span: s.ModelValue, Text: in.Model})
+	var drop dialect.Span
+	switch {
+	case !s.Stream, s.IncludeUsage && d.askUsage:
+	case !d.askUsage:
+		drop = s.OptionsMember
+	case s.OptionsMember.IsZero():
+		edits = append(edits, insert(s.Open, `"stream_options":{`+usageOption+`},`))
+	case s.OptionsNull:
+		edits = append(edits, dialect.Edit{Span: s.OptionsValue, Text: []byte(`{` + usageOption + `}`)})
+	case !s.UsageValue.IsZero():
+		edits = append(edits, dialect.Edit{Span: s.UsageValue, Text: []byte("true")})
+	case s.OptionsEmpty:
+		edits = append(edits, insert(s.OptionsValue.Start+1, usageOption))
+	default:
+		edits = append(edits, insert(s.OptionsValue.Start+1, usageOption+","))
+	}
+	first, second := s.BackendMember, drop
+	if !second.IsZero() && second.Start < first.Start {
+		first, second = second, first
+	}
+	edits = dialect.RemoveMembers(edits, in.Body.Bytes(), s.Open, first, second)
+	for _, id := range s.LongIDs {
+		edits = append(edits, dialect.Edit{Span: id, Text: shortID(in.Body.Bytes()[id.Start:id.End])})
+	}
+	dialect.SortEdits(edits)
+	return edits
+}
+
+func insert(at int, text string) dialect.Edit {
+	return dialect.Edit{Span: dialect.Span{Start: at, End: at}, Text: []byte(text)}
+}
+
+// shortID is the id that stands for one that is too long: always the same for
+// the same text, so that a call and its result still belong together.
+func shortID(id []byte) []byte {
+	sum := sha256.Sum256(id)
+	out := append(make([]byte, 0, dialect.MaxToolCallID), `"call_`...)
+	out = hex.AppendEncode(out, sum[:16])
+	return append(out, '"')
+}
+
+var errNoAnswer = errors.New("the answer is not a chat completion")
+
+// Decode implements dialect.Dialect.
+func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
+	var a answer
+	if !a.read(body, keep{usage: true, reasoning: !m.DropReasoning}) {
+		return nil, dialect.Usage{}, errNoAnswer
+	}
+	if !a.fault.IsZero() {
+		return nil, dialect.Usage{}, faultInBand(body)
+	}
+	if !a.choices || a.empty {
+		return nil, dialect.Usage{}, errNoAnswer
+	}
+	if !a.model.IsZero() {
+		a.edits = append(a.edits, dialect.Edit{Span: a.model, Text: m.Model})
+	}
+	return apply(body, a.edits), a.usage, nil
+}
+
+// apply returns body with edits applied; body itself when there are none.
+func apply(body []byte, edits []dialect.Edit) []byte {
+	if len(edits) == 0 {
+		return body
+	}
+	dialect.SortEdits(edits)
+	size := len(body)
+	for _, e := range edits {
+		size += len(e.Text) - (e.End - e.Start)
+	}
+	out := make([]byte, 0, size)
+	pos := 0
+	for _, e := range edits {
+		out = append(out, body[pos:e.Start]...)
+		out = append(out, e.Text...)
+		pos = e.End
+	}
+	return append(out, body[pos:]...)
+}
+
+// Stream implements dialect.Dialect.
+func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
+	return &decoder{keep: keep{usage: m.WantUsage, reasoning: !m.DropReasoning}, model: m.Model}
+}

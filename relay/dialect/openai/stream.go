@@ -1,0 +1,97 @@
+package openai
+
+import (
+	"bytes"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// decoder passes OpenAI's own chunks on, byte for byte but for the model's
+// name, usage that the client did not ask for and what would break its SDK.
+type decoder struct {
+	keep  keep
+	model []byte // the name that the client asked for, as JSON
+	a     answer
+
+	began, ended uint64
+	usage        dialect.Usage
+	textBytes    int
+}
+
+// Event implements dialect.StreamDecoder.
+func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
+	data = bytes.TrimSpace(data)
+	if string(data) == "[DONE]" {
+		return dst, dialect.End, nil
+	}
+	a := &d.a
+	if !a.read(data, d.keep) {
+		if string(name) == "error" {
+			return dst, dialect.Dropped, faultInBand(data)
+		}
+		return dst, dialect.Dropped, nil
+	}
+	if !a.fault.IsZero() || string(name) == "error" {
+		return dst, dialect.Dropped, faultInBand(data)
+	}
+	if a.hasUsage {
+		d.usage = a.usage
+	}
+	if !a.choices && !a.hasUsage {
+		return dst, dialect.Dropped, nil
+	}
+	d.began |= a.began
+	d.ended |= a.ended
+	d.textBytes += a.textBytes
+	if !a.choices || a.empty {
+		// The totals at the end go only to a client that asked for them; other
+		// chunks without a choice (some upstreams begin with one) crash clients.
+		if !a.hasUsage || !d.keep.usage {
+			return dst, dialect.Lifecycle, nil
+		}
+	}
+	dst = d.write(dst, data)
+	if a.content {
+		return dst, dialect.Content, nil
+	}
+	return dst, dialect.Lifecycle, nil
+}
+
+// write appends data as one event with a's edits.
+func (d *decoder) write(dst, data []byte) []byte {
+	a := &d.a
+	if !a.model.IsZero() && !bytes.Equal(data[a.model.Start:a.model.End], d.model) {
+		a.edits = append(a.edits, dialect.Edit{Span: a.model, Text: d.model})
+	}
+	if len(a.edits) > 1 {
+		dialect.SortEdits(a.edits)
+	}
+	dst = append(dst, "data: "...)
+	from := len(dst)
+	pos := 0
+	if !a.choices { // usage alone: clients want the empty list beside it
+		dst = append(dst, `{"choices":[],`...)
+		pos = bytes.IndexByte(data, '{') + 1
+	}
+	for _, e := range a.edits {
+		dst = append(dst, data[pos:e.Start]...)
+		dst = append(dst, e.Text...)
+		pos = e.End
+	}
+	dst = append(dst, data[pos:]...)
+	for i, ch := range dst[from:] { // white space between tokens may break lines
+		if ch == '\n' || ch == '\r' {
+			dst[from+i] = ' '
+		}
+	}
+	return append(dst, "\n\n"...)
+}
+
+// Finished implements dialect.StreamDecoder.
+func (d *decoder) Finished() bool { return allEnded(d.began, d.ended) }
+
+// Usage implements dialect.StreamDecoder.
+func (d *decoder) Usage() dialect.Usage { return d.usage }
+
+// TextBytes implements dialect.StreamDecoder.
+func (d *decoder) TextBytes() int { return d.textBytes }

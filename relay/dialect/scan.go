@@ -1,0 +1,38 @@
+package dialect
+
+// Span is a half-open range of byte offsets in a body.
+type Span struct{ Start, End int }
+
+// IsZero reports whether the span was not set.
+func (s Span) IsZero() bool { return s == Span{} }
+
+// Scan is what one pass over a request body found.
+type Scan struct {
+	Model  string // the model's name
+	Stream bool
+	// Backend is the provider that an administrator pins the request to; "" if none.
+	Backend string
+	// IncludeUsage is stream_options.include_usage.
+	IncludeUsage bool
+
+	Open          int  // offset just after the opening brace
+	ModelValue    Span // the value of model, quotes included
+	BackendMember Span // the member backend; zero if absent
+
+	OptionsMember Span // the member stream_options; zero if absent
+	OptionsValue  Span // its value
+	OptionsNull   bool // its value is null
+	OptionsEmpty  bool // its value is {}
+	UsageValue    Span // the value of include_usage inside it; zero if absent
+
+	// A member's span begins where the value before it ends (or at Open) and
+	// ends with its value; see RemoveMembers.
+
+	// LongIDs are the values of tool-call ids too long for OpenAI-format
+	// upstreams, quotes included, in order.
+	LongIDs []Span
+}
+
+// MaxToolCallID is the longest tool-call id, in bytes, that OpenAI-format
+// upstreams take; other formats make longer ones.
+const MaxToolCallID = 40
