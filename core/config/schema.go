@@ -107,9 +107,9 @@ type Provider struct {
 	// APIKey is, after loading, also what api_key_file held.
 	APIKey      Secret   `toml:"api_key" sample:"${OPENAI_API_KEY}" doc:"The credential. Empty sends none."`
 	APIKeyFile  string   `toml:"api_key_file" sample:"/run/secrets/openai" doc:"Read the credential from this file instead of api_key. A relative path starts at the folder of the configuration file."`
-	Models      []string `toml:"models" sample:"gpt-4|gpt-4o-mini" doc:"The provider's own model names. Empty means that listings are not checked against them."`
+	Models      []string `toml:"models" sample:"gpt-4o|gpt-4o-mini" doc:"The provider's own model names. Empty means that listings are not checked against them."`
 	BackendType string   `toml:"backend_type" default:"openai" enum:"openai|azure|claude|anthropic|gemini" doc:"Wire format. anthropic is another word for claude. openai on a host ending in .openai.azure.com or .cognitiveservices.azure.com means azure."`
-	APIVersion  string   `toml:"api_version" sample:"2024-02-01" doc:"azure: the api-version of the query, also taken from a header of that name; none selects Azure's v1 path. claude: replaces Berry's anthropic-version."`
+	APIVersion  string   `toml:"api_version" sample:"2024-10-21" doc:"azure: the api-version of the query, also taken from a header of that name; none selects Azure's v1 path. claude: replaces Berry's anthropic-version."`
 	Headers     Headers  `toml:"headers" sample:"X-Team=search" doc:"Sent upstream with every request, over Berry's own headers."`
 	Enabled     bool     `toml:"enabled" default:"true" doc:"false: no traffic and no checks."`
 
@@ -133,8 +133,8 @@ const (
 // Model is one [models.<id>]: a public name with a strategy and its listings.
 type Model struct {
 	ID              string    `toml:"-"` // the table's key
-	Name            string    `toml:"name" unset:"the id" sample:"gpt-4" doc:"What clients write as model. No white space; unique among names and aliases."`
-	Aliases         []string  `toml:"aliases" sample:"gpt-4-latest" doc:"More names for it."`
+	Name            string    `toml:"name" unset:"the id" sample:"gpt-4o" doc:"What clients write as model. No white space; unique among names and aliases."`
+	Aliases         []string  `toml:"aliases" sample:"gpt-4o-latest" doc:"More names for it."`
 	Strategy        string    `toml:"strategy" default:"weighted_failover" enum:"weighted_random|round_robin|least_latency|failover|random|weighted_failover|smart_weighted_failover|smart_ai" doc:"How a backend is picked."`
 	ContextFallback string    `toml:"context_fallback" sample:"long_context" doc:"Id of the model that answers when a backend says that the prompt is too long for it."`
 	Enabled         bool      `toml:"enabled" default:"true" doc:"false: the model is unknown to clients."`
@@ -143,8 +143,8 @@ type Model struct {
 
 // Listing is one [[models.<id>.backends]]: a backend's entry in a model.
 type Listing struct {
-	Provider     string   `toml:"provider" required:"true" sample:"openai" doc:"Id of the provider."`                                                            // a provider id
-	Model        string   `toml:"model" required:"true" sample:"gpt-4" doc:"The provider's own name for the model; in the provider's models if that names any."` // the upstream's name for it
+	Provider     string   `toml:"provider" required:"true" sample:"openai" doc:"Id of the provider."`                                                             // a provider id
+	Model        string   `toml:"model" required:"true" sample:"gpt-4o" doc:"The provider's own name for the model; in the provider's models if that names any."` // the upstream's name for it
 	Weight       float64  `toml:"weight" default:"1" above:"0" max:"100" doc:"Share of the traffic, relative to the other backends."`
 	Priority     int      `toml:"priority" default:"0" min:"0" max:"10" doc:"For failover: the smallest that is healthy is used."`
 	Enabled      bool     `toml:"enabled" default:"true" doc:"false: no traffic by way of this model."`
@@ -171,7 +171,7 @@ type User struct {
 	Token         Secret    `toml:"token" sample:"${ANN_TOKEN}" doc:"What the user sends as its key. Exactly one of token, token_file and token_sha256 is needed; at least 16 characters are advised."` // after loading: also what token_file held
 	TokenFile     string    `toml:"token_file" sample:"/run/secrets/ann" doc:"Read the token from this file. A relative path starts at the folder of the configuration file."`
 	TokenSHA256   string    `toml:"token_sha256" secret:"true" sample:"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" doc:"The token's SHA-256 as 64 hex digits, so that the file need not hold the token."` // lower case; after loading: set for every user
-	AllowedModels []string  `toml:"allowed_models" sample:"gpt-4|claude-3" doc:"Ids, names or aliases of the models that the user may use. Empty means all."`
+	AllowedModels []string  `toml:"allowed_models" sample:"gpt-4o|claude-sonnet" doc:"Ids, names or aliases of the models that the user may use. Empty means all."`
 	Enabled       bool      `toml:"enabled" default:"true" doc:"false: the token is refused with 403."`
 	Tags          []string  `toml:"tags" sample:"premium" doc:"Which tagged backends the user may use, see the tags of backends. admin lifts that filter and opens /admin."`
 	RateLimit     RateLimit `toml:"rate_limit" doc:"How much the user may ask for. A limit that is not set does not exist."`
