@@ -16,14 +16,14 @@ func (l *loader) table(s *section, n *node, path []any, v reflect.Value) {
 		below := append(path[:len(path):len(path)], name)
 		f := s.lookup(name)
 		if f == nil {
-			l.unknown(s, c, below)
+			n.slip(l.unknown(s, c, below))
 			continue
 		}
 		l.show(f, c)
 		l.field(f, c, below, v.Field(f.index))
 	}
 	for _, f := range s.fields {
-		if f.required && n.fields[f.key] == nil {
+		if f.required && n.fields[f.key] == nil && !n.slips[f.key] {
 			l.problems = append(l.problems, l.at(n.key, append(path[:len(path):len(path)], f.key), "this key is missing"))
 		}
 	}
@@ -43,10 +43,13 @@ func (l *loader) show(f *field, c *node) {
 	}
 }
 
-func (l *loader) unknown(s *section, c *node, path []any) {
+// unknown notes a key that s does not have. It returns the key of s that was
+// probably meant, or "".
+func (l *loader) unknown(s *section, c *node, path []any) (meant string) {
 	name := path[len(path)-1].(string)
 	message := "unknown key"
 	if near, ok := nearest(name, s.keys()); ok {
+		meant = near
 		if f := s.lookup(near); !soundsSecret(name) {
 			l.show(f, c)
 		}
@@ -57,6 +60,7 @@ func (l *loader) unknown(s *section, c *node, path []any) {
 		message += "; there is " + strings.Join(keys, ", ")
 	}
 	l.problems = append(l.problems, l.at(c.key, path, message))
+	return meant
 }
 
 // field decodes c into v as f says.

@@ -48,6 +48,7 @@ type node struct {
 	shown  bool             // a scalar that may be shown in an excerpt
 	varied bool             // a string that had a ${VAR} in it
 	failed bool             // a problem with it was noted
+	slips  map[string]bool  // of a table: keys that an unknown key was probably meant for
 	copies []*node          // further definitions of the same key, which are errors
 }
 
@@ -74,6 +75,18 @@ func (n *node) put(name string, c *node) {
 	}
 	n.fields[name] = c
 	n.names = append(n.names, name)
+}
+
+// slip notes that an unknown key of n was probably meant to be key, so that
+// key is not called missing as well.
+func (n *node) slip(key string) {
+	if key == "" {
+		return
+	}
+	if n.slips == nil {
+		n.slips = make(map[string]bool)
+	}
+	n.slips[key] = true
 }
 
 // span is a key or a scalar in the text; excerpts need to know where they

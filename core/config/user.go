@@ -70,13 +70,18 @@ func tokenKey(u User) string {
 
 // readToken fills in Token, where it is known, and TokenSHA256.
 func (l *loader) readToken(at func(...any) []any, u *User) {
+	table, _ := l.doc.find(at())
 	var given []string
+	slip := false
 	for _, key := range []string{"token", "token_file", "token_sha256"} {
-		if l.has(at(key)...) {
+		if table.fields[key] != nil {
 			given = append(given, key)
 		}
+		slip = slip || table.slips[key]
 	}
 	switch {
+	case len(given) == 0 && slip:
+		return
 	case len(given) == 0:
 		l.wrong(at(), "needs a token, a token_file or a token_sha256")
 		return
@@ -85,7 +90,7 @@ func (l *loader) readToken(at func(...any) []any, u *User) {
 		return
 	}
 	path := at(given[0])
-	if n, _ := l.doc.find(path); n.failed {
+	if table.fields[given[0]].failed {
 		return
 	}
 	switch {
