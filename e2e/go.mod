@@ -1,0 +1,23 @@
+module github.com/PPKunOfficial/berry-api/e2e
+
+go 1.26.0
+
+require (
+	github.com/PPKunOfficial/berry-api/relay v0.0.0
+	github.com/openai/openai-go/v3 v3.96.0
+)
+
+require (
+	github.com/coder/websocket v1.8.15 // indirect
+	github.com/tidwall/gjson v1.20.0 // indirect
+	github.com/tidwall/match v1.1.1 // indirect
+	github.com/tidwall/pretty v1.2.1 // indirect
+	github.com/tidwall/sjson v1.2.5 // indirect
+)
+
+replace (
+	github.com/PPKunOfficial/berry-api/api => ../api
+	github.com/PPKunOfficial/berry-api/core => ../core
+	github.com/PPKunOfficial/berry-api/loadbalance => ../loadbalance
+	github.com/PPKunOfficial/berry-api/relay => ../relay
+)
