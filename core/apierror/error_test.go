@@ -183,9 +183,8 @@ func TestWithStatus(t *testing.T) {
 	if got := answerOf(e).Status; got != 503 {
 		t.Errorf("status %d, want 503", got)
 	}
-	var err error = fmt.Errorf("attempt 2: %w", e)
-	var found *apierror.Error
-	if !errors.As(err, &found) || err.Error() != "attempt 2: 503 upstream_error: overloaded" {
+	err := fmt.Errorf("attempt 2: %w", e)
+	if found, ok := errors.AsType[*apierror.Error](err); !ok || found != e || err.Error() != "attempt 2: 503 upstream_error: overloaded" {
 		t.Errorf("as a Go error: %v", err)
 	}
 }
