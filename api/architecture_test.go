@@ -144,7 +144,7 @@ func TestArchitectureCheckerDetects(t *testing.T) {
 	f("docs/b.md", text("as "+machine("FAU", "LTS.md")+" says"), "docs/b.md:1 names "+machine("FAU", "LTS.md"))
 	f("core/b.go", text("package x\n\n// as in "+machine("/work", "/main")+"/x\n"),
 		"core/b.go:3 names "+machine("/work", "/main"))
-	f("scripts/x.sh", text("cd "+machine("/tmp/ber", "ry")), "scripts/x.sh:1 names "+machine("/tmp/ber", "ry"))
+	f("scripts/x.sh", text("cd "+machine("/tmp/ber", "ry/x")), "scripts/x.sh:1 names "+machine("/tmp/ber", "ry/"))
 	f("e2e/package-lock.json", text(`{"resolved": "https://mirror.example/x.tgz"}`),
 		"e2e/package-lock.json:1 takes a package from elsewhere than registry.npmjs.org")
 
@@ -306,7 +306,7 @@ func checkText(file string, data []byte, add addFunc) {
 		return
 	}
 	private := regexp.MustCompile(strings.Join([]string{
-		`\.\./shar` + `ed\b`, `/work/(main|shar` + `ed)\b`, `/tmp/ber` + `ry\b`, `/root/` + `go\b`, `/\.lib` + `rary\b`,
+		`\.\./shar` + `ed\b`, `/work/(main|shar` + `ed)\b`, `/tmp/ber` + `ry/`, `/root/` + `go\b`, `/\.lib` + `rary\b`,
 		`\b(SP` + `EC|DES` + `IGN|CONFOR` + `MANCE|FAU` + `LTS)\.md\b`,
 	}, "|"))
 	resolved := regexp.MustCompile(`"resolved": *"https?://`)
