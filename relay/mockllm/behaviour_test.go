@@ -340,6 +340,7 @@ func TestSetBehaviour(t *testing.T) {
 	f(func(b *mockllm.Behaviour) {}, 200, 200)
 	f(func(b *mockllm.Behaviour) { b.Outage = 503 }, 503, 503)
 	f(func(b *mockllm.Behaviour) { b.Outage = 429 }, 429, 429)
+	f(func(b *mockllm.Behaviour) { b.Outage = 403 }, 403, 403)
 	f(func(b *mockllm.Behaviour) { b.Outage = 0 }, 200, 200)
 	f(func(b *mockllm.Behaviour) { b.Key = "k" }, 401, 401)
 	f(func(b *mockllm.Behaviour) { b.Key, b.Models = "", []string{"other"} }, 404, 200)

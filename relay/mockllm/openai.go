@@ -54,13 +54,15 @@ func openAIKey(b *Behaviour, r *Seen) []Step {
 	return nil
 }
 
-// openAIFailure is a failure on the provider's side.
+// openAIFailure is a failure that the request is not to blame for.
 func openAIFailure(status int) []Step {
-	switch status {
-	case http.StatusTooManyRequests:
+	switch {
+	case status == http.StatusTooManyRequests:
 		return []Step{JSON(status, http.Header{"Retry-After": {"1"}}, Fault("Rate limit reached; try again in 1s", "rate_limit_error", "", "rate_limit_exceeded"))}
-	case http.StatusServiceUnavailable:
+	case status == http.StatusServiceUnavailable:
 		return refuse(status, Fault("The server is overloaded; try again later", "server_error", "", "overloaded"))
+	case status < 500:
+		return refuse(status, Fault("This account cannot be served", "invalid_request_error", "", "account_not_served"))
 	default:
 		return refuse(status, Fault("The server had an error while it processed the request", "server_error", "", ""))
 	}
