@@ -1,0 +1,239 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/sse"
+)
+
+const (
+	// probeTokens makes the fleet's chats as cheap as a chat can be.
+	probeTokens = 1
+	// testTokens is enough for an answer that has words in it.
+	testTokens = 16
+)
+
+// question is one chat of a probe.
+type question struct {
+	model  string // the upstream's name
+	stream bool
+	tokens int // most tokens of the answer
+	// newLimit bounds the tokens by max_completion_tokens: models that reason
+	// refuse max_tokens, and most others know nothing else.
+	newLimit bool
+
+	first, idle patience // limits besides ctx; zero: none
+}
+
+// chats tries each model in turn until one fails. Without a model there is
+// only the connection to try.
+func (p *probe) chats(ctx context.Context, models []string) result {
+	if len(models) == 0 {
+		r := p.connect(ctx)
+		if r.OK {
+			r.Message = "no backend of it may be tried with a chat, so that only the connection was checked"
+		}
+		return r
+	}
+	var r result
+	for _, m := range models {
+		if r = p.chat(ctx, question{model: m, tokens: probeTokens}); !r.OK {
+			break
+		}
+	}
+	return r
+}
+
+// chat sends one short message and reads the whole answer.
+func (p *probe) chat(ctx context.Context, q question) result {
+	r := p.ask(ctx, q)
+	if r.Status == http.StatusBadRequest && r.param == "max_tokens" {
+		q.newLimit = true
+		r = p.ask(ctx, q)
+	}
+	r.Model = q.model
+	return r
+}
+
+// ask makes the call.
+func (p *probe) ask(ctx context.Context, q question) result {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w := &watch{cancel: cancel}
+	w.within(q.first)
+	defer w.stop()
+
+	req, err := p.encode(ctx, q)
+	if err != nil {
+		return p.failed(CheckedChat, loadbalance.Caller, "the chat cannot be put into the provider's format: %v", err)
+	}
+	resp, err := p.up.transport.RoundTrip(req)
+	if err != nil {
+		return p.broken(ctx, CheckedChat, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
+		resp.Body = &gunzip{src: resp.Body}
+	}
+	var r result
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		return p.refused(CheckedChat, resp)
+	case q.stream && !isJSON(resp.Header):
+		r = p.readStream(ctx, resp, &answered{dec: p.up.dialect.Stream(q.meta()), watch: w, idle: q.idle})
+	default:
+		r = p.readWhole(ctx, resp, q)
+	}
+	if r.Status == 0 {
+		r.Status = resp.StatusCode
+	}
+	return r
+}
+
+// greeting is all that a probe ever says.
+const greeting = "Hi"
+
+// encode puts the chat into the provider's format.
+func (p *probe) encode(ctx context.Context, q question) (*http.Request, error) {
+	limit := "max_tokens"
+	if q.newLimit {
+		limit = "max_completion_tokens"
+	}
+	model := jsonText(q.model)
+	body := dialect.NewBody(len(q.model) + 256)
+	defer body.Release()
+	text := fmt.Appendf(body.Bytes(), `{"model":%s,"messages":[{"role":"user","content":%q}],%q:%d,"stream":%t}`,
+		model, greeting, limit, q.tokens, q.stream)
+	body.Set(text)
+	scan, fault := scanBody(text)
+	if fault != nil {
+		return nil, fault
+	}
+	return p.up.dialect.Encode(ctx, &dialect.Request{Body: body, Scan: scan, Model: model, Header: http.Header{}})
+}
+
+func (q *question) meta() *dialect.Meta {
+	return &dialect.Meta{Model: jsonText(q.model), WantUsage: true}
+}
+
+// readWhole reads an answer that is one JSON text.
+func (p *probe) readWhole(ctx context.Context, resp *http.Response, q question) result {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxList+1))
+	switch {
+	case err != nil:
+		return p.broken(ctx, CheckedChat, err)
+	case len(body) > maxList:
+		return p.failed(CheckedChat, loadbalance.Server, "the answer to a short chat has more than %d bytes", maxList)
+	}
+	_, usage, err := p.up.dialect.Decode(body, q.meta())
+	if err != nil {
+		return p.unreadable(err, resp.Header)
+	}
+	r := p.passed(CheckedChat)
+	r.FirstContent, r.Usage = r.Duration, usage
+	return r
+}
+
+// unreadable is the result of a 2xx that holds an error or no answer.
+func (p *probe) unreadable(err error, h http.Header) result {
+	var fault *apierror.Error
+	if errors.As(err, &fault) {
+		return p.faulted(CheckedChat, fault, h)
+	}
+	return p.failed(CheckedChat, loadbalance.Server,
+		"what came is not an answer to a chat; are providers.%s.base_url and its backend_type right?", p.up.Provider.ID)
+}
+
+// answered is a streamed answer on its way.
+type answered struct {
+	dec   dialect.StreamDecoder
+	watch *watch
+	idle  patience
+	first time.Duration // from the probe's start to the first content; 0: none yet
+	buf   []byte
+}
+
+// readStream reads a streamed answer to its end.
+func (p *probe) readStream(ctx context.Context, resp *http.Response, a *answered) result {
+	events := sse.NewReader(resp.Body, maxList)
+	for {
+		ev, err := events.Next()
+		if err != nil {
+			return p.streamEnded(ctx, a, err)
+		}
+		var state dialect.State
+		a.buf, state, err = a.dec.Event(a.buf[:0], ev.Name, ev.Data)
+		switch {
+		case err != nil:
+			r := p.unreadable(err, resp.Header)
+			r.FirstContent = a.first
+			return r
+		case state == dialect.End:
+			return p.streamed(a)
+		case state == dialect.Content && a.first == 0:
+			a.first = time.Since(p.start)
+		}
+		if a.first > 0 {
+			a.watch.within(a.idle)
+		}
+	}
+}
+
+// streamEnded judges a stream that stopped without saying that it is over.
+func (p *probe) streamEnded(ctx context.Context, a *answered, err error) result {
+	if a.dec.Finished() && context.Cause(ctx) == nil {
+		return p.streamed(a)
+	}
+	var r result
+	switch {
+	case errors.Is(err, sse.ErrTooLong):
+		r = p.failed(CheckedChat, loadbalance.Server, "the stream holds an event of more than %d bytes", maxList)
+	case errors.Is(err, io.EOF) && context.Cause(ctx) == nil:
+		r = p.failed(CheckedChat, loadbalance.Server, "the stream ended before the answer was complete")
+	default:
+		r = p.broken(ctx, CheckedChat, err)
+	}
+	r.FirstContent = a.first
+	return r
+}
+
+// streamed is the result of a stream that came to its end.
+func (p *probe) streamed(a *answered) result {
+	if a.first == 0 {
+		return p.failed(CheckedChat, loadbalance.Server, "the stream ended without an answer in it")
+	}
+	r := p.passed(CheckedChat)
+	r.FirstContent, r.Usage = a.first, a.dec.Usage()
+	if r.Usage.IsZero() {
+		r.Usage = Usage{Input: tokens(len(greeting)), Output: tokens(a.dec.TextBytes()), Estimated: true}
+	}
+	return r
+}
+
+// watch ends a chat that takes too long.
+type watch struct {
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+}
+
+// within begins a new limit in place of the one before; a limit of 0 is none.
+func (w *watch) within(p patience) {
+	w.stop()
+	if p.limit > 0 {
+		w.timer = time.AfterFunc(p.limit, func() { w.cancel(&p) })
+	}
+}
+
+func (w *watch) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}

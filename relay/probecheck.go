@@ -1,0 +1,247 @@
+package relay
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+)
+
+// probe is one check of an upstream, whoever asked for it.
+type probe struct {
+	up    *upstream
+	start time.Time
+}
+
+// result is a Report and what only this package wants to know.
+type result struct {
+	Report
+	wait  time.Duration // how long the provider asked to be left alone
+	param string        // the parameter that the provider refused, if it said so
+}
+
+func (r *result) outcome() loadbalance.Outcome {
+	return loadbalance.Outcome{
+		Kind: r.Kind, Status: r.Status, FirstContent: r.FirstContent, Duration: r.Duration, RetryAfter: r.wait,
+		InputTokens: r.Usage.Input, OutputTokens: r.Usage.Output,
+	}
+}
+
+// noEndpoint reports whether the provider said that it has no model list,
+// rather than that something is wrong.
+func (r *result) noEndpoint() bool {
+	if r.Check != CheckedModels {
+		return false
+	}
+	switch r.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	}
+	return false
+}
+
+// passed ends the probe well.
+func (p *probe) passed(check string) result {
+	return result{Report: Report{Provider: p.up.Provider.ID, Check: check, OK: true, Duration: time.Since(p.start)}}
+}
+
+// failed ends the probe badly.
+func (p *probe) failed(check string, kind loadbalance.Kind, format string, args ...any) result {
+	r := p.passed(check)
+	r.OK, r.Kind, r.Message = false, kind, p.masked(fmt.Sprintf(format, args...))
+	return r
+}
+
+// maxList bounds a model list that is held in memory.
+const maxList = 8 << 20
+
+// list reads the provider's model list.
+func (p *probe) list(ctx context.Context) result {
+	req, err := p.listRequest(ctx)
+	if err != nil {
+		return p.failed(CheckedModels, loadbalance.Caller, "the request for the model list cannot be made: %v", err)
+	}
+	resp, err := p.up.transport.RoundTrip(req)
+	if err != nil {
+		return p.broken(ctx, CheckedModels, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
+		resp.Body = &gunzip{src: resp.Body}
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return p.refused(CheckedModels, resp)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxList+1))
+	switch {
+	case err != nil && context.Cause(ctx) != nil:
+		return p.broken(ctx, CheckedModels, err)
+	case err != nil:
+		return p.failed(CheckedModels, loadbalance.Network, "the connection broke while the model list was read: %v", err)
+	case len(body) > maxList:
+		return p.failed(CheckedModels, loadbalance.Server, `the model list has more than %d bytes; set health_check to "tcp"`, maxList)
+	}
+	models, ok := modelIDs(body)
+	if !ok {
+		r := p.failed(CheckedModels, loadbalance.Server,
+			`GET %s answered with something other than a model list; is base_url right? If it is, set health_check to "tcp"`, req.URL.Path)
+		r.Status = resp.StatusCode
+		return r
+	}
+	r := p.passed(CheckedModels)
+	r.Status, r.Models = resp.StatusCode, models
+	return r
+}
+
+// listRequest asks for the model list with the headers of a chat, so that the
+// credential goes where the provider's format wants it.
+func (p *probe) listRequest(ctx context.Context) (*http.Request, error) {
+	chat, err := p.encode(ctx, question{model: "any", tokens: probeTokens})
+	if err != nil {
+		return nil, err
+	}
+	_ = chat.Body.Close()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.up.Base.JoinPath("models").String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = chat.Header.Clone()
+	req.Header.Del("Content-Type")
+	return req, nil
+}
+
+// modelIDs reads the names out of a model list: OpenAI's object with the list
+// under data, or the bare list that some providers send instead.
+func modelIDs(body []byte) ([]string, bool) {
+	if !gjson.ValidBytes(body) {
+		return nil, false
+	}
+	list := gjson.ParseBytes(body)
+	if list.IsObject() {
+		list = list.Get("data")
+	}
+	if !list.IsArray() {
+		return nil, false
+	}
+	var ids []string
+	for _, m := range list.Array() {
+		if id := m.Get("id"); id.Type == gjson.String && id.Str != "" {
+			ids = append(ids, id.Str)
+		}
+	}
+	return ids, true
+}
+
+// named turns a list that was read into a failure when it does not name a
+// model that it should. An empty list says nothing.
+func (p *probe) named(r result, models []string) result {
+	if !r.OK || len(r.Models) == 0 {
+		return r
+	}
+	var missing []string
+	for _, m := range models {
+		// Ollama takes a name without a tag for the one tagged latest, but
+		// lists it with the tag.
+		if !slices.Contains(r.Models, m) && !slices.Contains(r.Models, m+":latest") {
+			missing = append(missing, fmt.Sprintf("%q", m))
+		}
+	}
+	if len(missing) == 0 {
+		return r
+	}
+	r.OK, r.Kind = false, loadbalance.Model
+	r.Message = p.masked(fmt.Sprintf("the provider's model list does not name %s; correct the model in the backends that list it, or disable them",
+		strings.Join(missing, ", ")))
+	return r
+}
+
+// connect opens a connection to the provider and closes it again.
+func (p *probe) connect(ctx context.Context) result {
+	t, ok := p.up.transport.(*http.Transport)
+	if !ok || proxied(t, p.up.Base) {
+		return p.head(ctx)
+	}
+	dial := t.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", address(p.up.Base))
+	if err != nil {
+		return p.broken(ctx, CheckedConnection, err)
+	}
+	defer func() { _ = conn.Close() }()
+	if p.up.Base.Scheme == "https" {
+		c := &tls.Config{}
+		if t.TLSClientConfig != nil {
+			c = t.TLSClientConfig.Clone()
+		}
+		c.ServerName = p.up.Base.Hostname()
+		limited, cancel := context.WithTimeoutCause(ctx, handshakeTime(t), errTotal)
+		defer cancel()
+		if err := tls.Client(conn, c).HandshakeContext(limited); err != nil {
+			return p.broken(limited, CheckedConnection, err)
+		}
+	}
+	return p.passed(CheckedConnection)
+}
+
+func handshakeTime(t *http.Transport) time.Duration {
+	if t.TLSHandshakeTimeout > 0 {
+		return t.TLSHandshakeTimeout
+	}
+	return 10 * time.Second
+}
+
+// proxied reports whether requests to u go through a proxy; whether the
+// provider is there is then the proxy's to say.
+func proxied(t *http.Transport, u *url.URL) bool {
+	if t.Proxy == nil {
+		return false
+	}
+	via, err := t.Proxy(&http.Request{URL: u})
+	return err != nil || via != nil
+}
+
+// head is connect by way of a proxy: any answer of the provider will do.
+func (p *probe) head(ctx context.Context) result {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, p.up.Base.String(), nil)
+	if err != nil {
+		return p.failed(CheckedConnection, loadbalance.Caller, "base_url is not a URL")
+	}
+	req.Header.Set("User-Agent", p.up.UserAgent)
+	resp, err := p.up.transport.RoundTrip(req)
+	if err != nil {
+		return p.broken(ctx, CheckedConnection, err)
+	}
+	_ = resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		r := p.failed(CheckedConnection, loadbalance.Network, "the proxy cannot reach the provider: it answered with status %d", resp.StatusCode)
+		r.Status = resp.StatusCode
+		return r
+	}
+	return p.passed(CheckedConnection)
+}
+
+// address is where to dial for u.
+func address(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "https":
+		port = "443"
+	default:
+		port = "80"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
