@@ -24,7 +24,7 @@ func (l *loader) table(s *section, n *node, path []any, v reflect.Value) {
 	}
 	for _, f := range s.fields {
 		if f.required && n.fields[f.key] == nil && !n.slips[f.key] {
-			l.problems = append(l.problems, l.at(n.key, append(path[:len(path):len(path)], f.key), "this key is missing"))
+			l.problemAt(n.key, append(path[:len(path):len(path)], f.key), "this key is missing")
 		}
 	}
 }
@@ -59,7 +59,7 @@ func (l *loader) unknown(s *section, c *node, path []any) (meant string) {
 	} else if keys := s.keys(); len(keys) <= 15 {
 		message += "; there is " + strings.Join(keys, ", ")
 	}
-	l.problems = append(l.problems, l.at(c.key, path, message))
+	l.problemAt(c.key, path, message)
 	return meant
 }
 

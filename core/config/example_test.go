@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -31,6 +32,8 @@ func golden(t *testing.T, path string, got []byte) {
 		t.Errorf("%s is not what it should be (-file +now); go test ./config -update writes it anew:\n%s", path, d)
 	}
 }
+
+func rootSection() *section { return describe(reflect.TypeFor[Config]()) }
 
 // repository returns the path of a file outside this module, for the checkout
 // that has both.

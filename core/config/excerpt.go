@@ -99,6 +99,8 @@ func (d *document) roughExcerpt(start, end int, b *broken, schema *section) stri
 		return line
 	case !hasValue && (strings.HasPrefix(trimmed, "[") || trimmed == ""):
 		return line
+	case !hasValue && startsSafe(trimmed, schema):
+		return line
 	case !hasValue || !plainKey.MatchString(key):
 		return masked
 	case !safeKey(line, schema) || strings.ContainsAny(value, "={"):
@@ -140,6 +142,13 @@ func safeKey(line string, schema *section) bool {
 	}
 	known, secret := occurs(schema, m[1])
 	return known && !secret
+}
+
+// startsSafe reports whether the first word of a line without = is a key that
+// holds no secret.
+func startsSafe(line string, schema *section) bool {
+	word, _, _ := strings.Cut(line, " ")
+	return safeKey(word+"=", schema)
 }
 
 // occurs looks for leaf keys of this name in the whole schema.

@@ -1,12 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 )
 
 // Loaded is a configuration that can be used, and what there is to say about
@@ -50,17 +52,15 @@ func Parse(name string, data []byte, env Env) (*Loaded, error) {
 	if len(data) > maxFileBytes {
 		l.doc = newDocument(nil)
 		l.problem(l.doc.root, nil, "the file has more than %d bytes", maxFileBytes)
-		return nil, Problems(l.problems)
+		return nil, Problems(l.finish(l.problems))
 	}
 	l.doc = parse(data)
 	cfg := l.read()
-	sortProblems(l.problems)
-	sortProblems(l.warnings)
 	if len(l.problems) > 0 {
-		return nil, Problems(l.problems)
+		return nil, Problems(l.finish(l.problems))
 	}
 	sum := sha256.Sum256(data)
-	return &Loaded{Config: cfg, Warnings: l.warnings, Path: name, SHA256: hex.EncodeToString(sum[:])}, nil
+	return &Loaded{Config: cfg, Warnings: l.finish(l.warnings), Path: name, SHA256: hex.EncodeToString(sum[:])}, nil
 }
 
 // loader is one run of Parse.
@@ -70,8 +70,16 @@ type loader struct {
 	env      Env
 	schema   *section
 	doc      *document
-	problems []Problem
-	warnings []Problem
+	problems []note
+	warnings []note
+}
+
+// note is a problem whose excerpt is not there yet: what may be shown of a
+// line is known only when the whole file was read.
+type note struct {
+	offset  int
+	path    []any
+	message string
 }
 
 // read turns the document into a configuration, noting every problem on the
@@ -81,10 +89,10 @@ func (l *loader) read() *Config {
 	l.schema.fill(reflect.ValueOf(cfg).Elem())
 	l.table(l.schema, l.doc.root, nil, reflect.ValueOf(cfg).Elem())
 	for _, b := range l.doc.broken {
-		l.problems = append(l.problems, l.at(b.at, nil, b.message))
+		l.problemAt(b.at, nil, b.message)
 	}
 	for _, t := range l.doc.twice {
-		l.problems = append(l.problems, l.at(t.at, t.path, t.message))
+		l.problemAt(t.at, t.path, t.message)
 	}
 	if len(l.doc.broken) > 0 {
 		// Half a file would seem to refer to much that does not exist.
@@ -101,7 +109,12 @@ func (l *loader) read() *Config {
 // problem notes what is wrong with the value of n, found at path.
 func (l *loader) problem(n *node, path []any, format string, args ...any) {
 	n.failed = true
-	l.problems = append(l.problems, l.at(n.value, path, fmt.Sprintf(format, args...)))
+	l.problemAt(n.value, path, fmt.Sprintf(format, args...))
+}
+
+// problemAt notes what is wrong at an offset.
+func (l *loader) problemAt(offset int, path []any, message string) {
+	l.problems = append(l.problems, note{offset, path, message})
 }
 
 // wrong notes what is wrong at a path: the value there, or the table that
@@ -114,19 +127,25 @@ func (l *loader) wrong(path []any, format string, args ...any) {
 // warn notes what is probably not meant at a path.
 func (l *loader) warn(path []any, format string, args ...any) {
 	n, _ := l.doc.find(path)
-	l.warnings = append(l.warnings, l.at(n.value, path, fmt.Sprintf(format, args...)))
+	l.warnings = append(l.warnings, note{n.value, path, fmt.Sprintf(format, args...)})
 }
 
-func (l *loader) at(offset int, path []any, message string) Problem {
-	line, column := l.doc.position(offset)
-	return Problem{
-		File:    l.name,
-		Line:    line,
-		Column:  column,
-		Key:     pathString(path),
-		Message: message,
-		Excerpt: l.doc.excerpt(offset, l.schema),
+// finish makes problems of notes, sorted by position.
+func (l *loader) finish(notes []note) []Problem {
+	slices.SortStableFunc(notes, func(a, b note) int { return cmp.Compare(a.offset, b.offset) })
+	var out []Problem
+	for _, n := range notes {
+		line, column := l.doc.position(n.offset)
+		out = append(out, Problem{
+			File:    l.name,
+			Line:    line,
+			Column:  column,
+			Key:     pathString(n.path),
+			Message: n.message,
+			Excerpt: l.doc.excerpt(n.offset, l.schema),
+		})
 	}
+	return out
 }
 
 // has reports whether the file sets what is at path.

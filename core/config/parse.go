@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -54,62 +53,6 @@ type builder struct {
 	table *node // where keys go now
 	path  []any // its path
 	dazed bool  // no good line since the last syntax error
-}
-
-// looksWhole matches a line that can stand for itself after a syntax error.
-var looksWhole = regexp.MustCompile(`^[ \t]*(\[|[A-Za-z0-9_."'-][A-Za-z0-9_."' -]*=)`)
-
-// recover notes a syntax error and finds the line to go on with. Lines after
-// an error that look like the rest of the same mistake are skipped in silence.
-func (b *builder) recover(failure *unstable.ParserError) {
-	d := b.doc
-	at := min(cap(d.text)-cap(failure.Highlight), len(d.text))
-	start := b.skipBlank(at)
-	resume := d.nextLine(at)
-	startLine, _ := d.position(start)
-	if atLine, _ := d.position(at); atLine > startLine {
-		// An array or table that was left open swallows the line behind it.
-		if lineStart, lineEnd := d.lineAt(at); looksWhole.Match(d.text[lineStart:lineEnd]) {
-			resume = lineStart
-		}
-	}
-	_, lineEnd := d.lineAt(start)
-	line := d.text[start:max(start, lineEnd)]
-	if !b.dazed || looksWhole.Match(line) {
-		message := "this is not TOML: " + failure.Message
-		if atLine, _ := d.position(at); atLine > startLine {
-			message += fmt.Sprintf(" (in what begins on line %d)", startLine)
-		}
-		d.broken = append(d.broken, broken{start: start, at: at, end: max(resume, at), message: message})
-	} else {
-		d.broken[len(d.broken)-1].end = max(resume, at)
-	}
-	b.dazed = true
-	if bytes.HasPrefix(line, []byte("[")) {
-		// Nobody knows what table the next keys belong to.
-		b.table, b.path = &node{origin: byHeader}, nil
-	}
-	b.base, b.done = resume, resume
-}
-
-// skipBlank returns where the expression that failed at offset at begins.
-func (b *builder) skipBlank(at int) int {
-	text, i := b.doc.text, b.done
-	for i < at {
-		switch text[i] {
-		case ' ', '\t', '\r', '\n':
-			i++
-		case '#':
-			end := b.doc.nextLine(i)
-			if end > at {
-				return i
-			}
-			i = end
-		default:
-			return i
-		}
-	}
-	return at
 }
 
 // nextLine returns the offset behind the newline that ends the line of offset.

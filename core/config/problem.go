@@ -1,9 +1,7 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -45,10 +43,4 @@ func (p Problems) Error() string {
 		lines[i] = one.String()
 	}
 	return strings.Join(lines, "\n")
-}
-
-func sortProblems(p []Problem) {
-	slices.SortStableFunc(p, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
 }

@@ -117,6 +117,7 @@ type Provider struct {
 	TimeoutSeconds        Seconds `toml:"timeout_seconds" min:"1" max:"3600" unset:"settings.request_timeout_seconds" sample:"30" doc:"Until the first content of a streamed answer of this provider."`
 	MaxRetries            int     `toml:"max_retries" default:"1" min:"0" max:"10" doc:"Retries at this provider inside one request."`
 	HealthCheck           string  `toml:"health_check" default:"auto" enum:"auto|models|chat|tcp|off" doc:"How the provider is checked: by its model list, a one-token chat (costs money), a TCP or TLS connection, or not at all. auto is the model list, or the connection where there is no list."`
+	Reasoning             bool    `toml:"reasoning" default:"true" doc:"Pass the model's reasoning text (reasoning_content) on to clients. Switch off for clients that stumble over the extra field."`
 	StreamUsage           bool    `toml:"stream_usage" default:"true" doc:"Ask a streaming provider for the token usage. Switch off for servers that refuse stream_options.include_usage."`
 	MaxConcurrentRequests int     `toml:"max_concurrent_requests" default:"0" min:"0" max:"1000000" doc:"Most requests in flight at this provider, 0 for no limit."`
 	Discover              bool    `toml:"discover" default:"false" doc:"Serve the models that the provider's list names under their own names. What models defines wins."`
@@ -170,7 +171,7 @@ type User struct {
 	Name          string    `toml:"name" unset:"the id" sample:"Ann" doc:"Name for people."`
 	Token         Secret    `toml:"token" sample:"${ANN_TOKEN}" doc:"What the user sends as its key. Exactly one of token, token_file and token_sha256 is needed; at least 16 characters are advised."` // after loading: also what token_file held
 	TokenFile     string    `toml:"token_file" sample:"/run/secrets/ann" doc:"Read the token from this file. A relative path starts at the folder of the configuration file."`
-	TokenSHA256   string    `toml:"token_sha256" secret:"true" sample:"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" doc:"The token's SHA-256 as 64 hex digits, so that the file need not hold the token."` // lower case; after loading: set for every user
+	TokenSHA256   string    `toml:"token_sha256" json:"-" secret:"true" sample:"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" doc:"The token's SHA-256 as 64 hex digits, so that the file need not hold the token."` // lower case; after loading: set for every user
 	AllowedModels []string  `toml:"allowed_models" sample:"gpt-4o|claude-sonnet" doc:"Ids, names or aliases of the models that the user may use. Empty means all."`
 	Enabled       bool      `toml:"enabled" default:"true" doc:"false: the token is refused with 403."`
 	Tags          []string  `toml:"tags" sample:"premium" doc:"Which tagged backends the user may use, see the tags of backends. admin lifts that filter and opens /admin."`

@@ -32,11 +32,12 @@ func (l *loader) checkSettings(s *Settings) {
 	at := func(keys ...any) []any { return append([]any{"settings"}, keys...) }
 	l.checkAddress(at("bind_address"), s.BindAddress)
 	l.applyEnvironment(s)
-	if s.AdminBindAddress != "" {
-		l.checkAddress(at("admin_bind_address"), s.AdminBindAddress)
-		if s.AdminBindAddress == s.BindAddress && !strings.HasSuffix(s.BindAddress, ":0") {
-			l.wrong(at("admin_bind_address"), "must not be the same as bind_address")
-		}
+	switch admin := s.AdminBindAddress; {
+	case admin == "":
+	case admin == s.BindAddress && !strings.HasSuffix(admin, ":0"):
+		l.wrong(at("admin_bind_address"), "must not be the same as bind_address")
+	default:
+		l.checkAddress(at("admin_bind_address"), admin)
 	}
 	if !s.MaskAPIKeys && s.LogLevel != "debug" && s.LogLevel != "trace" {
 		l.wrong(at("mask_api_keys"), "false is allowed only with log_level debug or trace")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 func contains(list []string, s string) bool { return slices.Contains(list, s) }
@@ -17,21 +18,24 @@ func didYouMean(word string, options []string) string {
 	return ""
 }
 
+// longestWord bounds the words that nearest looks at: a longer one is no slip.
+const longestWord = 100
+
 // nearest returns the option that word is most likely a slip of: at most a
 // third of its letters wrong, whatever the case and whether - or _ is used.
 // Among equals the first wins.
 func nearest(word string, options []string) (string, bool) {
-	const longest = 100 // a longer word is no slip
-	if len(word) > longest {
+	if len(word) > longestWord {
 		return "", false
 	}
+	folded := fold(word)
 	best, found := "", false
-	limit := max(1, len(word)/3)
+	limit := len(word) / 3
 	for _, option := range options {
-		if len(option) > longest || len(option)-len(word) > limit || len(word)-len(option) > limit {
+		if len(option) > longestWord {
 			continue
 		}
-		if d := distance(fold(word), fold(option)); d <= limit {
+		if d := distance(folded, fold(option)); d <= limit {
 			best, found, limit = option, true, d-1
 		}
 		if limit < 0 {
@@ -41,20 +45,29 @@ func nearest(word string, options []string) (string, bool) {
 	return best, found
 }
 
+// fold takes the differences off that do not count.
 func fold(s string) string {
-	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == ' ' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
 }
 
 // distance counts the letters to add, drop, replace or swap with the neighbour
 // to get from a to b (optimal string alignment).
 func distance(a, b string) int {
-	var before []int
-	last := make([]int, len(b)+1)
-	for j := range last {
+	// Folding may lengthen a word a little (some capitals are shorter).
+	var rows [3][2*longestWord + 1]int
+	if len(a) > 2*longestWord || len(b) > 2*longestWord {
+		return len(a) + len(b)
+	}
+	before, last, row := &rows[0], &rows[1], &rows[2]
+	for j := range len(b) + 1 {
 		last[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
 			cost := 1
@@ -66,7 +79,7 @@ func distance(a, b string) int {
 				row[j] = min(row[j], before[j-2]+1)
 			}
 		}
-		before, last = last, row
+		before, last, row = last, row, before
 	}
 	return last[len(b)]
 }

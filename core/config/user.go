@@ -14,15 +14,38 @@ import (
 // shortToken is the length below which a token is called easy to guess.
 const shortToken = 16
 
-func (l *loader) checkUsers(cfg *Config) {
-	byHash := make(map[string]string) // token_sha256 -> user id
-	known := make(map[string]bool)    // what allowed_models may say
-	for _, m := range cfg.Models {
-		known[m.ID], known[m.Name] = true, true
+// allowed is what allowed_models may say.
+type allowed struct {
+	known map[string]bool
+	names []string          // the same, sorted
+	hints map[string]string // by entry: many users may have the same wrong one
+}
+
+func newAllowed(models map[string]Model) *allowed {
+	a := &allowed{known: make(map[string]bool), hints: make(map[string]string)}
+	for _, m := range models {
+		a.known[m.ID], a.known[m.Name] = true, true
 		for _, alias := range m.Aliases {
-			known[alias] = true
+			a.known[alias] = true
 		}
 	}
+	a.names = slices.Sorted(maps.Keys(a.known))
+	return a
+}
+
+func (a *allowed) hint(entry string) string {
+	hint, ok := a.hints[entry]
+	if !ok {
+		hint = didYouMean(entry, a.names)
+		a.hints[entry] = hint
+	}
+	return hint
+}
+
+// checkUsers checks every user and finds out the hash of each token.
+func (l *loader) checkUsers(cfg *Config) {
+	byHash := make(map[string]string) // token_sha256 -> user id
+	allowed := newAllowed(cfg.Models)
 	for _, id := range l.ids("users") {
 		u, ok := cfg.Users[id]
 		if !ok {
@@ -45,9 +68,9 @@ func (l *loader) checkUsers(cfg *Config) {
 			l.checkTag(at("tags", i), tag)
 		}
 		for i, entry := range u.AllowedModels {
-			if !known[entry] {
+			if !allowed.known[entry] {
 				path := at("allowed_models", i)
-				l.warn(path, "no model has the id, name or alias %s%s", l.quote(path, entry), didYouMean(entry, slices.Sorted(maps.Keys(known))))
+				l.warn(path, "no model has the id, name or alias %s%s", l.quote(path, entry), allowed.hint(entry))
 			}
 		}
 		cfg.Users[id] = u
