@@ -160,6 +160,9 @@ func (p prober) Probe(ctx context.Context, c loadbalance.Check) []loadbalance.Ou
 		return out
 	}
 	for i, r := range (&probe{up: up, start: time.Now()}).run(ctx, c) {
+		if r.noEndpoint() {
+			return nil
+		}
 		out[i] = r.outcome()
 	}
 	return out

@@ -75,14 +75,11 @@ func (p *probe) ask(ctx context.Context, q question) result {
 	if err != nil {
 		return p.failed(CheckedChat, loadbalance.Caller, "the chat cannot be put into the provider's format: %v", err)
 	}
-	resp, err := p.up.transport.RoundTrip(req)
+	resp, err := p.roundTrip(req)
 	if err != nil {
 		return p.broken(ctx, CheckedChat, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
-		resp.Body = &gunzip{src: resp.Body}
-	}
 	var r result
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:

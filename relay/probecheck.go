@@ -21,6 +21,8 @@ import (
 type probe struct {
 	up    *upstream
 	start time.Time
+	// answering is set while an answer is read: its header has come.
+	answering bool
 }
 
 // result is a Report and what only this package wants to know.
@@ -62,6 +64,20 @@ func (p *probe) failed(check string, kind loadbalance.Kind, format string, args 
 	return r
 }
 
+// roundTrip sends a request; the caller closes the answer's body.
+func (p *probe) roundTrip(req *http.Request) (*http.Response, error) {
+	p.answering = false
+	resp, err := p.up.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	p.answering = true
+	if resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
+		resp.Body = &gunzip{src: resp.Body}
+	}
+	return resp, nil
+}
+
 // maxList bounds a model list that is held in memory.
 const maxList = 8 << 20
 
@@ -71,23 +87,18 @@ func (p *probe) list(ctx context.Context) result {
 	if err != nil {
 		return p.failed(CheckedModels, loadbalance.Caller, "the request for the model list cannot be made: %v", err)
 	}
-	resp, err := p.up.transport.RoundTrip(req)
+	resp, err := p.roundTrip(req)
 	if err != nil {
 		return p.broken(ctx, CheckedModels, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
-		resp.Body = &gunzip{src: resp.Body}
-	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return p.refused(CheckedModels, resp)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxList+1))
 	switch {
-	case err != nil && context.Cause(ctx) != nil:
-		return p.broken(ctx, CheckedModels, err)
 	case err != nil:
-		return p.failed(CheckedModels, loadbalance.Network, "the connection broke while the model list was read: %v", err)
+		return p.broken(ctx, CheckedModels, err)
 	case len(body) > maxList:
 		return p.failed(CheckedModels, loadbalance.Server, `the model list has more than %d bytes; set health_check to "tcp"`, maxList)
 	}
@@ -219,7 +230,7 @@ func (p *probe) head(ctx context.Context) result {
 		return p.failed(CheckedConnection, loadbalance.Caller, "base_url is not a URL")
 	}
 	req.Header.Set("User-Agent", p.up.UserAgent)
-	resp, err := p.up.transport.RoundTrip(req)
+	resp, err := p.roundTrip(req)
 	if err != nil {
 		return p.broken(ctx, CheckedConnection, err)
 	}

@@ -33,6 +33,8 @@ func (p *probe) broken(ctx context.Context, check string, err error) result {
 	cause := context.Cause(ctx)
 	var limit *patience
 	switch {
+	case cause == nil && p.answering:
+		return p.failed(check, loadbalance.Network, "the provider broke the connection off in the middle of the answer")
 	case cause == nil:
 		return p.failed(check, loadbalance.Network, "%s", p.unreachable(err))
 	case errors.As(cause, &limit):

@@ -1,0 +1,433 @@
+package relay_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+)
+
+// probeKey must be in no report.
+const probeKey = "sk-canary-provider-key"
+
+// probing is a gateway with one provider, "up", of which only probes are asked.
+type probing struct {
+	url      string // base URL of up
+	provider string // more lines for [providers.up]
+	settings string // lines for [settings]
+	models   string // [models]; "" for one that lists up:m1 and, per request, up:m2
+}
+
+const probedModels = `
+[models.one]
+name = "one"
+[[models.one.backends]]
+provider = "up"
+model = "m1"
+[[models.one.backends]]
+provider = "up"
+model = "m2"
+billing_mode = "per_request"
+`
+
+func (p probing) open(t *testing.T) *relay.Gateway {
+	t.Helper()
+	if p.models == "" {
+		p.models = probedModels
+	}
+	toml := fmt.Sprintf("[settings]\nhealth_check_interval_seconds = 0\n%s\n[providers.up]\nbase_url = %q\n%s\n%s\n"+
+		"[users.u]\ntoken = \"a-token-of-a-user-1\"\n", p.settings, p.url, p.provider, p.models)
+	loaded, err := config.Parse("probe.toml", []byte(toml), config.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gw, err := relay.New(loaded.Config, relay.Options{Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // Run with a context that is over only closes idle connections
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = gw.Run(ctx)
+	})
+	return gw
+}
+
+const withKey = "api_key = \"" + probeKey + "\"\n"
+
+// settled compares a report but for its times, which it checks to make sense,
+// and for the key, which it must not hold.
+func settled(t *testing.T, got, want relay.Report) {
+	t.Helper()
+	if text := fmt.Sprintf("%+v", got); strings.Contains(text, probeKey) {
+		t.Error("the report holds the provider's key")
+	}
+	if got.FirstContent > got.Duration || got.Duration < 0 {
+		t.Errorf("first content after %v of %v", got.FirstContent, got.Duration)
+	}
+	answered := got.OK && got.Check == relay.CheckedChat
+	if answered != (got.FirstContent > 0) && got.OK {
+		t.Errorf("first content after %v of a check that is OK", got.FirstContent)
+	}
+	got.FirstContent, got.Duration = 0, 0
+	want.Provider = "up"
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("report (-want +got):\n%s", d)
+	}
+}
+
+func list(ids ...string) mockllm.Step {
+	var data []string
+	for _, id := range ids {
+		data = append(data, fmt.Sprintf(`{"id":%q,"object":"model"}`, id))
+	}
+	return mockllm.JSON(200, nil, `{"object":"list","data":[`+strings.Join(data, ",")+`]}`)
+}
+
+func TestCheckProviderByItsModelList(t *testing.T) {
+	f := func(script mockllm.Script, provider string, want relay.Report) {
+		t.Helper()
+		up := mockllm.Start(t, script)
+		if !strings.Contains(provider, probeKey) {
+			provider += withKey
+		}
+		gw := probing{url: up.URL, provider: provider}.open(t)
+		before := gw.Fleet().Backends()
+		settled(t, gw.Current().CheckProvider(t.Context(), "up"), want)
+		if d := cmp.Diff(before, gw.Fleet().Backends()); d != "" {
+			t.Errorf("a check changed the backends' states:\n%s", d)
+		}
+	}
+	good := relay.Report{Check: relay.CheckedModels, OK: true, Status: 200, Models: []string{"m1", "m2", "m3"}}
+	f(mockllm.Always(list("m1", "m2", "m3")), "", good)
+	f(mockllm.Always(mockllm.JSON(200, nil, `[{"id":"m1"},{"id":"m2"},{"id":"m3"},{"id":7},{}]`)), "", good)
+	f(mockllm.Always(list("m1:latest", "m2")), "",
+		relay.Report{Check: relay.CheckedModels, OK: true, Status: 200, Models: []string{"m1:latest", "m2"}})
+	f(mockllm.Always(list()), "", relay.Report{Check: relay.CheckedModels, OK: true, Status: 200})
+	f(mockllm.Always(list("m2", "m3")), "", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Model, Status: 200, Models: []string{"m2", "m3"},
+		Message: `the provider's model list does not name "m1"; correct the model in the backends that list it, or disable them`,
+	})
+	f(mockllm.Always(mockllm.JSON(200, http.Header{"Content-Encoding": {"gzip"}}, zipped(`{"data":[{"id":"m1"},{"id":"m2"},{"id":"m3"}]}`))), "", good)
+
+	for _, status := range []int{404, 405, 501} {
+		f(mockllm.Always(mockllm.JSON(status, nil, `{"error":"no"}`)), "", relay.Report{
+			Check: relay.CheckedConnection, OK: true,
+			Message: fmt.Sprintf("it has no model list (status %d), so that only the connection was checked", status),
+		})
+	}
+	f(mockllm.Always(mockllm.JSON(404, nil, `{"error":"no"}`)), "health_check = \"models\"\n", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Model, Status: 404,
+		Message: `the provider answered with status 404: no; check providers.up.base_url, or set its health_check to "tcp"`,
+	})
+	f(mockllm.Always(mockllm.JSON(401, nil, `{"error":{"message":"Incorrect key `+probeKey+`."}}`)), "", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Auth, Status: 401,
+		Message: "the provider answered with status 401: Incorrect key ***; check providers.up.api_key",
+	})
+	f(mockllm.Always(mockllm.JSON(403, nil, `{"error":"no access with `+probeKey+`"}`)), "headers = { X-Key = \"Token "+probeKey+"\" }\n", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Auth, Status: 403,
+		Message: "the provider answered with status 403: no access with ***; providers.up has no api_key",
+	})
+	f(mockllm.Always(mockllm.JSON(402, nil, `{"error":"no credit"}`)), "", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Auth, Status: 402,
+		Message: "the provider answered with status 402: no credit; top up the provider's account",
+	})
+	f(mockllm.Always(mockllm.JSON(429, nil, `{"error":"slow down"}`)), "", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.RateLimit, Status: 429,
+		Message: "the provider answered with status 429: slow down; the limit or quota of the provider's account is used up for now",
+	})
+	f(mockllm.Always(mockllm.JSON(500, nil, "{\"error\":\"on\\u001b[31m fire\\nnow\"}")), "", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Server, Status: 500,
+		Message: "the provider answered with status 500: on [31m fire now; the trouble is on the provider's side",
+	})
+	f(mockllm.Always(mockllm.JSON(301, http.Header{"Location": {"https://elsewhere.invalid/"}}, ``)), "", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Server, Status: 301,
+		Message: "the provider answered with status 301: the provider answered with status 301 and no readable error; " +
+			"redirects are not followed: write the address that it leads to as providers.up.base_url",
+	})
+	unreadable := relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Server, Status: 200,
+		Message: `GET /v1/models answered with something other than a model list; is base_url right? If it is, set health_check to "tcp"`,
+	}
+	f(mockllm.Always(mockllm.JSON(200, http.Header{"Content-Type": {"text/html"}}, "<html>")), "", unreadable)
+	f(mockllm.Always(mockllm.JSON(200, nil, `{"data":"m1"}`)), "", unreadable)
+	f(mockllm.Always(mockllm.JSON(200, nil, `{"data":[{"id":"`+strings.Repeat("m", 8<<20)+`"}]}`)), "", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Server,
+		Message: `the model list has more than 8388608 bytes; set health_check to "tcp"`,
+	})
+	f(mockllm.Always(mockllm.Header(200, http.Header{"Content-Length": {"100"}}), mockllm.Body("{"), mockllm.Cut()), "", relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Network,
+		Message: "the provider broke the connection off in the middle of the answer",
+	})
+}
+
+func zipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(text))
+	_ = z.Close()
+	return b.String()
+}
+
+func TestCheckProviderSendsTheCredential(t *testing.T) {
+	up := mockllm.Start(t, mockllm.Always(list("m1", "m2")))
+	gw := probing{url: up.URL + "/base", provider: withKey + "headers = { X-Team = \"search\" }\n"}.open(t)
+	if r := gw.Current().CheckProvider(t.Context(), "up"); !r.OK {
+		t.Fatal(r.Message)
+	}
+	seen := up.Requests()[0]
+	type request struct {
+		Line   string
+		Header http.Header
+		Body   int
+	}
+	seen.Header.Del("User-Agent")
+	want := request{
+		Line:   "GET /base/models",
+		Header: http.Header{"Authorization": {"Bearer " + probeKey}, "Accept": {"application/json"}, "X-Team": {"search"}},
+	}
+	if d := cmp.Diff(want, request{seen.Method + " " + seen.Path, seen.Header, len(seen.Body)}); d != "" {
+		t.Errorf("the request (-want +got):\n%s", d)
+	}
+}
+
+func TestCheckProviderOtherwise(t *testing.T) {
+	f := func(p probing, want relay.Report) {
+		t.Helper()
+		p.provider += withKey
+		settled(t, p.open(t).Current().CheckProvider(t.Context(), "up"), want)
+	}
+	healthy := mockllm.Start(t, nil)
+	f(probing{url: healthy.URL, provider: "health_check = \"tcp\"\n"}, relay.Report{Check: relay.CheckedConnection, OK: true})
+	f(probing{url: healthy.URL, provider: "health_check = \"off\"\n"}, relay.Report{
+		Check: relay.CheckedNothing, OK: true,
+		Message: `its health_check is "off"; try one of its backends with a chat instead`,
+	})
+	f(probing{url: healthy.URL, provider: "enabled = false\n"}, relay.Report{
+		Kind: loadbalance.Caller, Message: "the provider is disabled: set providers.up.enabled to true",
+	})
+	f(probing{url: healthy.URL, provider: "backend_type = \"claude\"\n"}, relay.Report{
+		Kind: loadbalance.Caller, Message: `this version does not speak the format of backend_type "claude"`,
+	})
+	if n := healthy.Count(); n != 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := closed.Addr().String()
+	_ = closed.Close()
+	for _, check := range []string{relay.CheckedModels, relay.CheckedConnection, relay.CheckedChat} {
+		f(probing{url: "http://" + address, provider: fmt.Sprintf("health_check = %q\n", check)}, relay.Report{
+			Check: check, Kind: loadbalance.Network, Model: map[string]string{relay.CheckedChat: "m1"}[check],
+			Message: "nothing listens on " + address + "; is base_url right, and is the provider running?",
+		})
+	}
+	// .invalid never resolves (RFC 6761). What the resolver says differs by machine.
+	gw := probing{url: "http://provider.invalid"}.open(t)
+	r := gw.Current().CheckProvider(t.Context(), "up")
+	if r.OK || r.Kind != loadbalance.Network || !strings.Contains(r.Message, "provider.invalid") {
+		t.Errorf("a name that does not resolve: %+v", r)
+	}
+
+	reset := mockllm.Start(t, mockllm.Always(mockllm.Reset()))
+	host := strings.TrimPrefix(reset.URL, "http://")
+	f(probing{url: reset.URL}, relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Network, Message: host + " closed the connection without an answer",
+	})
+	f(probing{url: "https://" + host, provider: "health_check = \"tcp\"\n"}, relay.Report{
+		Check: relay.CheckedConnection, Kind: loadbalance.Network,
+		Message: host + " does not speak TLS; should base_url begin with http:// ?",
+	})
+	if r := gw.Current().CheckProvider(t.Context(), "other"); r.OK || r.Message != `the configuration has no provider "other"; it has: up` {
+		t.Errorf("an unknown provider: %+v", r)
+	}
+}
+
+func TestCheckProviderTimesOut(t *testing.T) {
+	f := func(script mockllm.Script, check string) {
+		t.Helper()
+		up := mockllm.Start(t, script)
+		want := relay.Report{
+			Check: check, Kind: loadbalance.Timeout,
+			Message: "nothing came within 50ms, the limit that settings.health_check_timeout_seconds sets",
+		}
+		if check == relay.CheckedChat {
+			want.Model = "m1"
+		}
+		gw := probing{
+			url: up.URL, provider: withKey + fmt.Sprintf("health_check = %q\n", check), settings: "health_check_timeout_seconds = 0.05",
+		}.open(t)
+		settled(t, gw.Current().CheckProvider(t.Context(), "up"), want)
+	}
+	f(mockllm.Always(mockllm.Hang()), relay.CheckedModels)
+	f(mockllm.Always(mockllm.Header(200, nil), mockllm.Body(`{"data":[`), mockllm.Hang()), relay.CheckedModels)
+	f(mockllm.Always(mockllm.Hang()), relay.CheckedChat)
+
+	// A connection that is accepted and never speaks TLS.
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	gw := probing{
+		url: "https://" + silent.Addr().String(), provider: "health_check = \"tcp\"\n", settings: "health_check_timeout_seconds = 0.05",
+	}.open(t)
+	settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
+		Check: relay.CheckedConnection, Kind: loadbalance.Timeout,
+		Message: "nothing came within 50ms, the limit that settings.health_check_timeout_seconds sets",
+	})
+
+	up := mockllm.Start(t, mockllm.Always(mockllm.Hang()))
+	gw = probing{url: up.URL}.open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		if _, err := up.Wait(t.Context(), 1); err == nil {
+			cancel()
+		}
+	}()
+	settled(t, gw.Current().CheckProvider(ctx, "up"), relay.Report{
+		Check: relay.CheckedModels, Kind: loadbalance.Cancelled, Message: "the check was cancelled",
+	})
+}
+
+func TestCheckProviderByChat(t *testing.T) {
+	const chat = "health_check = \"chat\"\n"
+	up := mockllm.Start(t, nil)
+	if err := up.SetBehaviour(mockllm.Behaviour{Key: probeKey, Models: []string{"m1"}}); err != nil {
+		t.Fatal(err)
+	}
+	gw := probing{url: up.URL, provider: withKey + chat}.open(t)
+	settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
+		Model: "m1", Check: relay.CheckedChat, OK: true, Status: 200, Usage: relay.Usage{Input: 2, Output: 1},
+	})
+	// m2 is billed per request, so that one chat is all.
+	want := []string{`POST /v1/chat/completions {"model":"m1","messages":[{"role":"user","content":"Hi"}],"max_tokens":1,"stream":false}`}
+	var got []string
+	for _, r := range up.Requests() {
+		got = append(got, r.Method+" "+r.Path+" "+string(r.Body))
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("requests (-want +got):\n%s", d)
+	}
+
+	perRequest := strings.Replace(probedModels, "model = \"m1\"\n", "model = \"m1\"\nbilling_mode = \"per_request\"\n", 1)
+	gw = probing{url: up.URL, provider: chat, models: perRequest}.open(t)
+	settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
+		Check: relay.CheckedConnection, OK: true,
+		Message: "no backend of it may be tried with a chat, so that only the connection was checked",
+	})
+	if n := up.Count(); n != 1 {
+		t.Errorf("%d requests after a check that must not cost anything, want 1", n)
+	}
+}
+
+func TestTestBackend(t *testing.T) {
+	f := func(script mockllm.Script, test relay.Test, want relay.Report) {
+		t.Helper()
+		up := mockllm.Start(t, script)
+		if err := up.SetBehaviour(mockllm.Behaviour{Key: probeKey, Models: []string{"m1"}}); err != nil {
+			t.Fatal(err)
+		}
+		test.Provider = "up"
+		want.Model, want.Check = test.Model, relay.CheckedChat
+		gw := probing{url: up.URL, provider: withKey, settings: "stream_idle_timeout_seconds = 0.05"}.open(t)
+		before := gw.Fleet().Backends()
+		settled(t, gw.Current().TestBackend(t.Context(), test), want)
+		if d := cmp.Diff(before, gw.Fleet().Backends()); d != "" {
+			t.Errorf("a test changed the backends' states:\n%s", d)
+		}
+	}
+	plain := relay.Test{Model: "m1"}
+	stream := relay.Test{Model: "m1", Stream: true}
+	good := relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 2, Output: 16}}
+	f(nil, plain, good)
+	f(nil, stream, good)
+	f(nil, relay.Test{Model: "m9"}, relay.Report{
+		Kind: loadbalance.Model, Status: 404,
+		Message: "the provider answered with status 404: The model `m9` does not exist or you do not have access to it; " +
+			"check the model's name and providers.up.base_url",
+	})
+	f(mockllm.Always(mockllm.JSON(401, nil, `{"error":{"message":"no: `+probeKey+`"}}`)), plain, relay.Report{
+		Kind: loadbalance.Auth, Status: 401, Message: "the provider answered with status 401: no: ***; check providers.up.api_key",
+	})
+
+	// A model that reasons takes the other name of the limit only.
+	refusal := mockllm.JSON(400, nil, `{"error":{"message":"no","type":"invalid_request_error","param":"max_tokens","code":"unsupported_parameter"}}`)
+	reasoning := func(r *mockllm.Seen) []mockllm.Step {
+		if bytes.Contains(r.Body, []byte(`"max_completion_tokens":16`)) {
+			return nil
+		}
+		return []mockllm.Step{refusal}
+	}
+	f(reasoning, plain, good)
+	f(reasoning, stream, good)
+	f(mockllm.Always(refusal), plain, relay.Report{
+		Kind: loadbalance.Caller, Status: 400, Message: "the provider answered with status 400: no",
+	})
+
+	const word = `{"id":"x","choices":[{"index":0,"delta":{"content":"12345678"}}]}`
+	const end = `{"id":"x","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
+	estimated := relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 1, Output: 2, Estimated: true}}
+	f(mockllm.Always(mockllm.SSE(word, end, mockllm.Done)), stream, estimated)
+	f(mockllm.Always(mockllm.SSE(word, end)), stream, estimated)
+	f(mockllm.Always(mockllm.JSON(200, nil, `{"choices":[{"index":0,"message":{"content":"x"}}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`)), stream,
+		relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 3, Output: 4}})
+	f(mockllm.Always(mockllm.SSE(word), mockllm.EOF()), stream, relay.Report{
+		Kind: loadbalance.Server, Status: 200, Message: "the stream ended before the answer was complete",
+	})
+	f(mockllm.Always(mockllm.SSE(mockllm.Done)), stream, relay.Report{
+		Kind: loadbalance.Server, Status: 200, Message: "the stream ended without an answer in it",
+	})
+	f(mockllm.Always(mockllm.SSE(word), mockllm.Hang()), stream, relay.Report{
+		Kind: loadbalance.Timeout, Status: 200,
+		Message: "nothing came within 50ms, the limit that settings.stream_idle_timeout_seconds sets",
+	})
+	f(mockllm.Always(mockllm.SSE(word), mockllm.Reset()), stream, relay.Report{
+		Kind: loadbalance.Network, Status: 200, Message: "the provider broke the connection off in the middle of the answer",
+	})
+	f(mockllm.Always(mockllm.SSE(`{"error":{"message":"overloaded with `+probeKey+`","type":"overloaded_error"}}`)), stream, relay.Report{
+		Kind: loadbalance.Server, Status: 503,
+		Message: "the provider answered with status 503: overloaded with ***; the trouble is on the provider's side",
+	})
+	unreadable := relay.Report{
+		Kind: loadbalance.Server, Status: 200,
+		Message: "what came is not an answer to a chat; are providers.up.base_url and its backend_type right?",
+	}
+	f(mockllm.Always(mockllm.JSON(200, nil, `{"hello":"world"}`)), plain, unreadable)
+	f(mockllm.Always(mockllm.JSON(200, http.Header{"Content-Type": {"text/html"}}, `<html>`)), plain, unreadable)
+}
+
+func TestTestBackendTimesOutBeforeContent(t *testing.T) {
+	f := func(stream bool) {
+		t.Helper()
+		up := mockllm.Start(t, mockllm.Always(mockllm.Hang()))
+		gw := probing{url: up.URL, provider: withKey, settings: "request_timeout_seconds = 0.05"}.open(t)
+		r := gw.Current().TestBackend(t.Context(), relay.Test{Provider: "up", Model: "m1", Stream: stream})
+		settled(t, r, relay.Report{
+			Model: "m1", Check: relay.CheckedChat, Kind: loadbalance.Timeout,
+			Message: "nothing came within 50ms, the limit that providers.up.timeout_seconds sets",
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := up.Requests()[0].WaitLeft(ctx); err != nil {
+			t.Errorf("the provider was not left: %v", err)
+		}
+	}
+	f(false)
+	f(true)
+}
