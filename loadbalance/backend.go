@@ -1,0 +1,231 @@
+package loadbalance
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// backend is the live state of one backend. It belongs to the fleet and is
+// shared by every balancer that lists the id.
+//
+// What Pick needs is in atomics, so that picking takes no lock. The state
+// machine is under mu; publish copies what Pick needs out of it. Pick may see
+// two of the atomics one step apart, which makes at most one pick early or
+// late by that step; whatever must be exact, which is the trial slot and the
+// limits, is decided again when the pick is taken.
+type backend struct {
+	fleet *Fleet
+	id    string
+	group atomic.Pointer[group]
+
+	word         atomic.Uint32 // see the word* bits
+	blockedUntil atomic.Int64  // until when wordTimed holds it back
+	trialAt      atomic.Int64  // from when wordUserTrial lets a request try
+	exploreAt    atomic.Int64  // from when smart_ai may explore it again after a failure; 0: at any time
+	latency      latency       // written under mu
+	confidence   confidence    // written under mu
+
+	_ [64]byte // what every pick writes is kept off the line that every pick reads
+
+	inFlight  atomic.Int64
+	requests  atomic.Uint64
+	successes atomic.Uint64
+	failures  atomic.Uint64
+	budget    budget
+	retired   atomic.Bool // forgotten by Retain, waiting for its last lease
+
+	mu       sync.Mutex // guards what follows
+	drained  bool
+	health   health
+	breaker  breaker
+	coolDown coolDown
+	recovery recovery
+	check    checkState
+	lastErr  lastError
+	lastOK   int64 // moment of the last success of a request; 0: never
+	failedAt int64 // moment of the last failure of a request; 0: never
+	usedAt   int64 // moment of the last report; 0: never
+
+	// How balancers list it; see Fleet.Retain for the claims.
+	perRequest, claimedPerRequest bool
+	smart, claimedSmart           bool
+	claimed                       bool
+}
+
+// health is what marks a backend unhealthy, and why.
+type health struct {
+	unhealthy bool
+	cause     Kind
+	by        CheckKind // the check that marked it; CheckNone: a request did
+	servers   int       // server failures of requests in a row
+	badChecks int       // server failures of checks in a row
+}
+
+type lastError struct {
+	kind   Kind
+	status int
+	at     int64 // 0: never
+}
+
+// Bits of backend.word; 0 is a healthy backend at full weight with a closed
+// breaker. The bits above stageShift are the recovery stage in percent, 0
+// standing for 100.
+const (
+	wordUnhealthy uint32 = 1 << iota
+	wordOpen             // open or half-open
+	wordDrained
+	wordTimed     // blockedUntil counts
+	wordTrial     // the trial slot is taken
+	wordUserTrial // unhealthy, and only a request can bring it back
+
+	stageShift = 8
+	stateBits  = 1<<stageShift - 1
+)
+
+// standing is how a backend stands towards a request at some moment.
+type standing uint8
+
+const (
+	standsHealthy   standing = iota
+	standsTrial              // half-open or due for a trial, slot free
+	standsUnhealthy          // marked: only as the last resort
+	standsBusy               // half-open, its trial is under way
+	standsBlocked            // open or cooling down
+	standsDrained
+)
+
+// standing is the one place where Pick, Again and Snapshot learn whether a
+// backend may be used. Concurrency limits come on top.
+func (b *backend) standing(now int64) standing {
+	w := b.word.Load()
+	if w&stateBits == 0 {
+		return standsHealthy
+	}
+	switch {
+	case w&wordDrained != 0:
+		return standsDrained
+	case w&wordTimed != 0 && now < b.blockedUntil.Load():
+		return standsBlocked
+	case w&wordOpen != 0:
+		if w&wordTrial != 0 {
+			return standsBusy
+		}
+		return standsTrial
+	case w&wordUnhealthy != 0:
+		if w&(wordUserTrial|wordTrial) == wordUserTrial && now >= b.trialAt.Load() {
+			return standsTrial
+		}
+		return standsUnhealthy
+	}
+	return standsHealthy
+}
+
+// stage is the recovery stage in percent.
+func (b *backend) stage() int {
+	if s := b.word.Load() >> stageShift; s != 0 {
+		return int(s)
+	}
+	return fullStage
+}
+
+// publish lets Pick see the state. Called under mu after each change of it.
+func (b *backend) publish(p *Policy) {
+	var w uint32
+	if b.drained {
+		w |= wordDrained
+	}
+	until := b.coolDown.until
+	if b.breaker.state != BreakerClosed {
+		w |= wordOpen
+		until = max(until, b.breaker.until)
+	}
+	if b.breaker.trial {
+		w |= wordTrial
+	}
+	if b.health.unhealthy {
+		w |= wordUnhealthy
+		if !b.probed(p) {
+			w |= wordUserTrial
+			b.trialAt.Store(b.recovery.next)
+		}
+	}
+	if s := b.recovery.stage(); s != fullStage {
+		w |= uint32(s) << stageShift
+	}
+	if until > b.fleet.now() {
+		w |= wordTimed
+		b.blockedUntil.Store(until)
+	}
+	b.word.Store(w)
+}
+
+// beginTrial makes a pick on a backend that stands for trial final. ok is
+// false if another was faster or the state changed; trial is false if the
+// backend has recovered meanwhile and the pick is an ordinary one.
+func (b *backend) beginTrial(now int64) (trial, ok bool) {
+	p := b.fleet.policy.Load()
+	var ev events
+	b.mu.Lock()
+	before := b.breaker.state
+	switch {
+	case b.drained || now < b.coolDown.until:
+	case before != BreakerClosed:
+		ok = b.breaker.begin(now)
+		trial = ok
+	case !b.health.unhealthy:
+		ok = true
+	case !b.breaker.trial && now >= b.recovery.next:
+		b.breaker.trial = true
+		trial, ok = true, true
+	}
+	if trial {
+		b.add(&ev, Breaker, before.String(), b.breaker.state.String())
+		b.publish(p)
+	}
+	cause := Outcome{Kind: b.health.cause}
+	b.mu.Unlock()
+	b.fleet.tell(&ev, cause, CheckNone)
+	return trial, ok
+}
+
+// report books what came of a request that began at start.
+func (b *backend) report(o Outcome, start int64, trial bool) {
+	now := b.fleet.now()
+	p := b.fleet.policy.Load()
+	var ev events
+	b.mu.Lock()
+	b.usedAt = now
+	changed := trial
+	if trial {
+		b.breaker.trial = false
+	}
+	switch {
+	case o.Kind == Success:
+		b.successes.Add(1)
+		changed = b.succeeded(evidence{start: start, trial: trial, now: now, p: p, ev: &ev}, o) || changed
+	case o.Kind == RateLimit:
+		b.failures.Add(1)
+		b.lastErr = lastError{o.Kind, o.Status, now}
+		b.coolDown.limit(o.RetryAfter, start, now)
+		b.confidence.move(-p.SmartAI.penalty(o.Kind), now, &p.SmartAI)
+		changed = true
+	case o.Kind.Failure():
+		b.failures.Add(1)
+		b.failed(evidence{start: start, trial: trial, now: now, p: p, ev: &ev}, o)
+		changed = true
+	}
+	if changed {
+		b.publish(p)
+	}
+	b.mu.Unlock()
+	b.fleet.tell(&ev, o, CheckNone)
+}
+
+// time converts a moment of the fleet's clock; 0 gives the zero time.
+func (f *Fleet) time(at int64) time.Time {
+	if at == 0 {
+		return time.Time{}
+	}
+	return f.start.Add(time.Duration(at - 1))
+}

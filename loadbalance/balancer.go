@@ -1,0 +1,232 @@
+package loadbalance
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+)
+
+// Config is what a Balancer is made of.
+type Config struct {
+	Name     string   // for people; need not be unique
+	Strategy Strategy // nil: weighted_failover. The value belongs to the balancer from then on
+	Listings []Listing
+}
+
+// Listing is a backend's entry in a balancer. What belongs to the backend
+// itself (health, breaker, latency) is in the Fleet, shared by all listings
+// of the same ID.
+type Listing struct {
+	ID       string   // identifies the backend within the fleet
+	Group    string   // what shares an account; "": the backend is a group of its own
+	Weight   float64  // relative; 0 is taken as 1
+	Priority int      // smaller is preferred, by failover
+	Tags     []string // see Request.Tags; "premium" also means expensive to smart_ai
+
+	// PerRequest says that each request costs the same, however small. Such a
+	// backend is never checked actively.
+	PerRequest bool
+
+	InputPrice, OutputPrice float64 // USD per million tokens; 0: unknown
+	RequestPrice            float64 // USD per request; 0: unknown
+}
+
+// Balancer picks among the backends of one list. It does not change after it
+// was built, except that its strategy may remember whose turn it is; all
+// methods may be called from any goroutine.
+type Balancer struct {
+	fleet    *Fleet
+	name     string
+	strategy Strategy
+	nodes    []*Node
+	usage    usage
+
+	tagBits map[string]uint // number of each tag that a listing has; nil if there are more than 64
+	spare   sync.Pool       // of *[]*Node, for more candidates than a request can hold
+}
+
+// Balancer builds a balancer over the fleet, with a state for each backend
+// that it does not know yet. c is copied, and checked: the error names every
+// listing that has no ID, a weight or price that is negative or not a number,
+// or another group than an earlier listing of its ID.
+// A list without listings is allowed; each pick from it is Unavailable.
+func (f *Fleet) Balancer(c Config) (*Balancer, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	b := &Balancer{fleet: f, name: c.Name, strategy: c.Strategy}
+	if b.strategy == nil {
+		b.strategy = new(weightedFailover)
+	}
+	_, smart := b.strategy.(*smartAI)
+	firsts := map[string]int{}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, l := range c.Listings {
+		l = l.normalised()
+		if _, again := firsts[l.ID]; !again {
+			firsts[l.ID] = i
+		}
+		b.nodes = append(b.nodes, &Node{
+			balancer: b,
+			backend:  f.backend(&l, smart),
+			listing:  l,
+			index:    i,
+			first:    firsts[l.ID],
+			hash:     scatter(uint64(i)),
+			premium:  slices.Contains(l.Tags, premiumTag),
+			priced:   l.priced(),
+		})
+	}
+	b.numberTags()
+	b.spare.New = func() any {
+		s := make([]*Node, len(b.nodes))
+		return &s
+	}
+	return b, nil
+}
+
+func (l Listing) normalised() Listing {
+	if l.Weight == 0 {
+		l.Weight = 1
+	}
+	if l.Group == "" {
+		l.Group = l.ID
+	}
+	l.Tags = slices.Clone(l.Tags)
+	return l
+}
+
+// priced reports whether anything is known of what the listing costs.
+func (l *Listing) priced() bool { return l.InputPrice+l.OutputPrice+l.RequestPrice > 0 }
+
+func (c *Config) check() error {
+	var errs []error
+	groups := map[string]string{}
+	for i, l := range c.Listings {
+		bad := func(format string, args ...any) {
+			errs = append(errs, fmt.Errorf("loadbalance: %q: listing %d (%q): %s", c.Name, i, l.ID, fmt.Sprintf(format, args...)))
+		}
+		if l.ID == "" {
+			bad("has no ID")
+		}
+		for _, x := range []struct {
+			name string
+			v    float64
+		}{{"weight", l.Weight}, {"input price", l.InputPrice}, {"output price", l.OutputPrice}, {"request price", l.RequestPrice}} {
+			if !(x.v >= 0) || math.IsInf(x.v, 0) {
+				bad("%s is %v, not a number from 0 up", x.name, x.v)
+			}
+		}
+		if g, ok := groups[l.ID]; ok && g != l.Group {
+			bad("is in group %q here and in %q before", l.Group, g)
+		}
+		groups[l.ID] = l.Group
+	}
+	return errors.Join(errs...)
+}
+
+// Name is Config.Name.
+func (b *Balancer) Name() string { return b.name }
+
+// Pick chooses a backend for r: one that its tags and pin allow, that it was
+// not picked for before, that is neither drained, cooling down, at its
+// concurrency limit nor behind an open breaker, and that is healthy. If none
+// is healthy, an unhealthy one does. The lease must be reported.
+//
+// It never blocks, starts nothing and allocates nothing. The error is an
+// *Unavailable.
+func (b *Balancer) Pick(r *Request) (*Lease, error) {
+	first := r.balancer != b || !r.retry
+	r.begin(b)
+	buf := r.candidates[:]
+	if len(b.nodes) > len(buf) {
+		spare := b.spare.Get().(*[]*Node)
+		defer b.spare.Put(spare)
+		buf = *spare
+	}
+	// A pick fails only when another goroutine took the last slot in between;
+	// then the filter will not pass that node again.
+	for range len(b.nodes) {
+		c := b.filter(r, buf)
+		if len(c) == 0 {
+			break
+		}
+		i := b.strategy.Pick(c, r)
+		if uint(i) >= uint(len(c)) {
+			i = 0
+		}
+		n := c[i]
+		if l := n.take(r); l != nil {
+			r.markTried(n.first)
+			if first {
+				n.backend.budget.earn(b.fleet.policy.Load().RetryRatio)
+			}
+			return l, nil
+		}
+	}
+	return nil, b.unavailable(r)
+}
+
+// Again picks the backend of l once more, for another attempt of r on the
+// same backend. It may be unhealthy by now, but not drained, cooling down, at
+// its limit or behind an open breaker. l may be reported already, and l and r
+// must belong to this balancer. The error is an *Unavailable.
+func (b *Balancer) Again(r *Request, l *Lease) (*Lease, error) {
+	n := l.node
+	r.begin(b)
+	switch n.backend.standing(r.now) {
+	case standsHealthy, standsTrial, standsUnhealthy:
+		if again := n.take(r); again != nil {
+			r.markTried(n.first)
+			return again, nil
+		}
+	}
+	return nil, b.unavailableNode(n, r)
+}
+
+// filter puts the nodes that may be picked into buf: the healthy ones, with
+// those that a trial is due on, or else the unhealthy ones that nothing but
+// their health speaks against.
+func (b *Balancer) filter(r *Request, buf []*Node) []*Node {
+	c, unhealthy := b.passing(r, buf, standsTrial)
+	if len(c) == 0 && unhealthy {
+		c, _ = b.passing(r, buf, standsUnhealthy)
+	}
+	return c
+}
+
+// passing collects the nodes that stand no worse than worst, and reports
+// whether it left out usable ones that are unhealthy.
+func (b *Balancer) passing(r *Request, buf []*Node, worst standing) (c []*Node, unhealthy bool) {
+	k := 0
+	limited := false
+	for _, n := range b.nodes {
+		if !n.allowed(r) {
+			limited = true
+			continue
+		}
+		if r.retry && r.wasTried(n.first) {
+			continue
+		}
+		s := n.backend.standing(r.now)
+		if s > standsUnhealthy || n.backend.group.Load().full() {
+			continue
+		}
+		if s > worst {
+			unhealthy = true
+			continue
+		}
+		buf[k] = n
+		k++
+	}
+	r.limited = limited
+	return buf[:k], unhealthy
+}
+
+// allowed reports whether the request's tags and pin let it use the node.
+func (n *Node) allowed(r *Request) bool {
+	return (r.Only == "" || r.Only == n.listing.Group) && n.tagged(r)
+}

@@ -1,0 +1,2 @@
+// Package loadbalance picks among alternatives that can fail.
+package loadbalance

@@ -1,0 +1,59 @@
+package loadbalance
+
+import "sync/atomic"
+
+// Lease is one pick: the right to send one attempt to a backend. It holds a
+// slot of the backend until it is reported, so it must be reported, whatever
+// happens; Report(Outcome{Kind: Cancelled}) in a defer covers every path.
+//
+// It may be handed to another goroutine. Its memory belongs to the Request and
+// is used again by the eighth pick after the report at the earliest, so keep no
+// lease for longer than the request that it was picked for.
+type Lease struct {
+	node  *Node
+	group *group
+	start int64
+	trial bool
+	live  atomic.Bool
+}
+
+// ID is the backend's id.
+func (l *Lease) ID() string { return l.node.listing.ID }
+
+// Group is the backend's group.
+func (l *Lease) Group() string { return l.node.listing.Group }
+
+// Index is the position of the picked listing in Config.Listings.
+func (l *Lease) Index() int { return l.node.index }
+
+// Trial reports whether the attempt decides over the backend's recovery: it
+// is the one request that a half-open breaker lets through, or the one that
+// tries an unhealthy backend that no check can bring back.
+func (l *Lease) Trial() bool { return l.trial }
+
+// Report ends the lease and books its outcome on the backend. Only the first
+// call counts; more are harmless. It never blocks and may be called from any
+// goroutine.
+func (l *Lease) Report(o Outcome) {
+	n, g, start, trial := l.node, l.group, l.start, l.trial
+	if !l.live.CompareAndSwap(true, false) {
+		return
+	}
+	b := n.backend
+	b.report(o, start, trial)
+	if o.Kind == Success {
+		n.balancer.usage.observe(o.InputTokens, o.OutputTokens)
+	}
+	g.inFlight.Add(-1)
+	if b.inFlight.Add(-1) == 0 && b.retired.Load() {
+		b.fleet.forget(b)
+	}
+}
+
+// MayRetry takes one retry from the budget of the backend that failed, and
+// reports whether there was one. Each request adds Policy.RetryRatio to the
+// budget of the backend that it is picked for first, which holds 10 at most and
+// at the start: a backend that fails causes at most that share of its requests
+// plus 10 to be tried again, here or elsewhere. Call it once per failed attempt
+// that is to be retried, before or after Report.
+func (l *Lease) MayRetry() bool { return l.node.backend.budget.take() }

@@ -1,0 +1,52 @@
+package loadbalance
+
+import (
+	"math"
+	"sync/atomic"
+)
+
+const (
+	// What a request is expected to use before any was seen: a short chat.
+	firstInputTokens  = 1000
+	firstOutputTokens = 300
+	// usageShare is how much of the running average one request makes up:
+	// the last fifty or so count.
+	usageShare = 0.02
+)
+
+// usage is a balancer's running average of tokens per request. The halves are
+// updated apart: an average needs no consistent pair.
+type usage struct{ input, output average }
+
+// observe adds a request; zeros mean that its usage is not known.
+func (u *usage) observe(input, output int) {
+	if input <= 0 && output <= 0 {
+		return
+	}
+	u.input.add(float64(input), firstInputTokens)
+	u.output.add(float64(output), firstOutputTokens)
+}
+
+// price is the expected price of one request at a listing, in USD.
+func (u *usage) price(l *Listing) float64 {
+	const million = 1e6
+	return l.RequestPrice +
+		u.input.get(firstInputTokens)*l.InputPrice/million +
+		u.output.get(firstOutputTokens)*l.OutputPrice/million
+}
+
+// average is a running average, kept as the difference to its first value so
+// that zero means nothing was added yet.
+type average struct{ bits atomic.Uint64 }
+
+func (a *average) get(first float64) float64 { return first + math.Float64frombits(a.bits.Load()) }
+
+func (a *average) add(x, first float64) {
+	for {
+		old := a.bits.Load()
+		d := math.Float64frombits(old)
+		if a.bits.CompareAndSwap(old, math.Float64bits(d+(x-first-d)*usageShare)) {
+			return
+		}
+	}
+}
