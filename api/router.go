@@ -1,0 +1,142 @@
+package api
+
+import (
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// route is one method and path pattern.
+type route struct {
+	method string
+	path   string // as the router takes it; a part that begins with * is the rest of the path
+	access access
+	serve  func(*exchange)
+	known  bool // false: what answers for all that is not a route
+	series *routeSeries
+}
+
+// routes are all that Berry answers. GET routes answer HEAD too.
+func (s *Server) routes() []*route {
+	const get, post = http.MethodGet, http.MethodPost
+	return []*route{
+		{method: get, path: "/", access: accessOpen, serve: (*exchange).home},
+		{method: get, path: "/status", access: accessOpen, serve: (*exchange).home},
+		{method: get, path: "/health", access: accessOpen, serve: (*exchange).health},
+		{method: get, path: "/livez", access: accessOpen, serve: (*exchange).livez},
+		{method: get, path: "/readyz", access: accessOpen, serve: (*exchange).readyz},
+		{method: get, path: "/v1/health", access: accessOpen, serve: (*exchange).v1Health},
+
+		// The API, also without /v1 for clients whose base URL lacks it.
+		{method: post, path: "/v1/chat/completions", access: accessUser, serve: (*exchange).chat},
+		{method: post, path: "/chat/completions", access: accessUser, serve: (*exchange).chat},
+		{method: get, path: "/v1/models", access: accessUser, serve: (*exchange).models},
+		{method: get, path: "/v1/models/*id", access: accessUser, serve: (*exchange).model},
+		{method: get, path: "/models", access: accessUser, serve: (*exchange).models},
+		{method: get, path: "/models/*id", access: accessUser, serve: (*exchange).model},
+
+		// The operator's: on the admin address only, if there is one.
+		{method: get, path: "/metrics", access: accessStatus, serve: (*exchange).metrics},
+		{method: get, path: "/prometheus", access: accessStatus, serve: (*exchange).prometheus},
+		{method: get, path: "/smart-ai/weights", access: accessStatus, serve: (*exchange).smartWeights},
+		{method: get, path: "/smart-ai/models/*model", access: accessStatus, serve: (*exchange).smartModel},
+		{method: get, path: "/admin/model-weights", access: accessAdmin, serve: (*exchange).modelWeights},
+		{method: get, path: "/admin/backend-health", access: accessAdmin, serve: (*exchange).backendHealth},
+		{method: get, path: "/admin/system-stats", access: accessAdmin, serve: (*exchange).systemStats},
+		{method: get, path: "/admin/rate-limit-usage", access: accessAdmin, serve: (*exchange).rateLimitUsage},
+		{method: get, path: "/admin/config", access: accessAdmin, serve: (*exchange).config},
+	}
+}
+
+// routers returns the handler of the API's address and, if the operator's
+// routes are apart, that of the admin address.
+func (s *Server) routers(apart bool) (public, admin http.Handler) {
+	all := s.routes()
+	if !apart {
+		return s.router(all), nil
+	}
+	var ours, theirs []*route
+	for _, rt := range all {
+		switch rt.access {
+		case accessOpen:
+			ours, theirs = append(ours, rt), append(theirs, rt)
+		case accessUser:
+			theirs = append(theirs, rt)
+		default:
+			ours = append(ours, rt)
+		}
+	}
+	return s.router(theirs), s.router(ours)
+}
+
+func (s *Server) router(routes []*route) http.Handler {
+	quietGin()
+	e := gin.New()
+	// Berry finds the client's address itself, by settings.trusted_proxies,
+	// which a reload may change; gin by default believes anybody's header.
+	_ = e.SetTrustedProxies(nil) // nil cannot be malformed
+	e.RedirectTrailingSlash = false
+	e.HandleMethodNotAllowed = true
+	// Routing by the decoded path, gin's default, makes /v1/models/org%2Fm1 and
+	// /v1/models/org/m1 one; by the raw path gin would turn + into a space.
+	for _, rt := range routes {
+		s.register(e, rt)
+	}
+	e.NoRoute(s.otherwise((*exchange).unknownRoute))
+	e.NoMethod(s.otherwise((*exchange).wrongMethod))
+	return e
+}
+
+func (s *Server) register(e *gin.Engine, rt *route) {
+	rt.known = true
+	methods := []string{rt.method}
+	if rt.method == http.MethodGet {
+		methods = append(methods, http.MethodHead)
+	}
+	for _, m := range methods {
+		own := *rt
+		own.method = m
+		own.series = s.metrics.route(m, pattern(rt.path))
+		e.Handle(m, rt.path, s.handle(&own))
+	}
+}
+
+// pattern is a path as metrics and logs show it.
+func pattern(path string) string {
+	fixed, rest, wild := strings.Cut(path, "*")
+	if !wild {
+		return path
+	}
+	return fixed + "{" + rest + "...}"
+}
+
+// otherwise handles what is not a route. Its series have the label path="other"
+// and only methods that exist: no label may hold what a client chose.
+func (s *Server) otherwise(serve func(*exchange)) gin.HandlerFunc {
+	handlers := map[string]gin.HandlerFunc{}
+	for _, m := range []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect, otherMethod,
+	} {
+		handlers[m] = s.handle(&route{method: m, path: "other", serve: serve, series: s.metrics.route(m, "other")})
+	}
+	return func(c *gin.Context) {
+		h, ok := handlers[c.Request.Method]
+		if !ok {
+			h = handlers[otherMethod]
+		}
+		h(c)
+	}
+}
+
+const otherMethod = "other"
+
+// quietGin keeps gin from printing its routes to standard output, unless
+// GIN_MODE asks for it. The mode is gin's global variable; there is no other way.
+func quietGin() {
+	if gin.Mode() == gin.DebugMode && os.Getenv(gin.EnvGinMode) == "" {
+		gin.SetMode(gin.ReleaseMode)
+	}
+}
