@@ -11,6 +11,12 @@ require (
 	go.uber.org/goleak v1.3.0
 )
 
+require (
+	github.com/pelletier/go-toml/v2 v2.4.3 // indirect
+	github.com/tidwall/match v1.1.1 // indirect
+	github.com/tidwall/pretty v1.2.0 // indirect
+)
+
 replace (
 	github.com/PPKunOfficial/berry-api/core => ../core
 	github.com/PPKunOfficial/berry-api/loadbalance => ../loadbalance

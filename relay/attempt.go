@@ -1,0 +1,198 @@
+package relay
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+)
+
+func (x *exchange) target(l *loadbalance.Lease) *target {
+	return &x.rec.Model.targets[l.Index()]
+}
+
+// call is one attempt while it is made.
+type call struct {
+	t      *target
+	a      *Attempt
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+// attempt makes one upstream call and carries its answer to the client. It
+// reports the lease, whatever happens.
+func (x *exchange) attempt(l *loadbalance.Lease, why Reason, pause time.Duration) (v verdict) {
+	t := x.target(l)
+	x.rec.Attempts = append(x.rec.Attempts, Attempt{
+		Backend: t.backend, Provider: t.listing.Provider, Model: t.listing.Model,
+		Why: why, Pause: pause, Start: time.Now(), Kind: loadbalance.Cancelled, target: t,
+	})
+	a := x.rec.Last()
+	x.g.observer.Selected(x.rec, a)
+
+	ctx, cancel := context.WithCancelCause(x.r.Context())
+	v.kind = loadbalance.Cancelled
+	defer func() {
+		x.gate.end()
+		cancel(nil)
+		a.Kind, a.Duration = v.kind, time.Since(a.Start)
+		o := loadbalance.Outcome{
+			Kind: v.kind, Status: a.Status, FirstContent: a.FirstContent, Duration: a.Duration, RetryAfter: v.wait,
+		}
+		if v.kind == loadbalance.Success {
+			o.InputTokens, o.OutputTokens = x.rec.Usage.Input, x.rec.Usage.Output
+		}
+		l.Report(o)
+		x.g.observer.Attempted(x.rec, a)
+	}()
+	limit, cause := x.rt.limits.nonStream, errTotal
+	if x.rec.Stream {
+		limit, cause = t.up.firstContent, errFirstContent
+	}
+	x.gate.begin(cancel, limit, cause)
+	return x.call(&call{t: t, a: a, ctx: ctx, cancel: cancel})
+}
+
+// call sends the request and judges what comes.
+func (x *exchange) call(c *call) verdict {
+	x.in.Model = c.t.model
+	x.meta.DropReasoning = !c.t.up.Provider.Reasoning
+	req, err := c.t.up.dialect.Encode(c.ctx, &x.in)
+	if err != nil {
+		var e *apierror.Error
+		if errors.As(err, &e) {
+			return verdict{kind: loadbalance.Caller, err: e}
+		}
+		return verdict{kind: loadbalance.Caller, err: apierror.New(apierror.Internal, "the request could not be put into the provider's form")}
+	}
+	resp, err := c.t.up.transport.RoundTrip(req)
+	if err != nil {
+		return x.broken(c)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	c.a.Status, c.a.upstreamID = resp.StatusCode, upstreamID(resp.Header)
+	if resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
+		resp.Body = &gunzip{src: resp.Body}
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return x.refused(c, resp)
+	}
+	if x.rec.Stream && !isJSON(resp.Header) {
+		return x.stream(c, resp)
+	}
+	return x.plain(c, resp)
+}
+
+// broken is the verdict on a connection that failed before any content.
+func (x *exchange) broken(c *call) verdict {
+	kind := brokenKind(c.ctx)
+	if kind == loadbalance.Cancelled {
+		x.clientLeft = true
+		return verdict{kind: kind}
+	}
+	return verdict{kind: kind, err: clientError(kind, nil, 0)}
+}
+
+// unreadable is the verdict on a 2xx that is not an answer.
+func (x *exchange) unreadable() verdict {
+	return verdict{kind: loadbalance.Server, err: serverError(nil)}
+}
+
+const (
+	// maxFault bounds how much of an error body is read.
+	maxFault = 64 << 10
+	// maxAnswer bounds a whole answer that is held in memory.
+	maxAnswer = 64 << 20
+)
+
+// refused is the verdict on an answer with a status that is not 2xx.
+func (x *exchange) refused(c *call, resp *http.Response) verdict {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxFault))
+	if err != nil && context.Cause(c.ctx) != nil {
+		return x.broken(c)
+	}
+	// What could be read of a broken error body still says why.
+	fault := c.t.up.dialect.Fault(resp.StatusCode, resp.Header, body)
+	v := x.faulted(c, fault, resp.Header)
+	if v.err == fault { // passed on as it is
+		fault.RetryAfter = v.wait
+		fault.NoRetry = resp.Header.Get("X-Should-Retry") == "false"
+	}
+	return v
+}
+
+// faulted is the verdict on an error that the upstream reported, by status or
+// inside a 2xx.
+func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdict {
+	mask(fault, c.t.up.Provider.APIKey.Reveal())
+	c.a.Status = fault.Status
+	v := verdict{kind: kindOf(fault.Status), wait: retryAfter(h, time.Now())}
+	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0
+	v.err = clientError(v.kind, fault, v.wait)
+	return v
+}
+
+// shortSecret is the length under which a credential is not looked for in
+// texts: it could be any word.
+const shortSecret = 8
+
+// mask takes the provider's credential out of what it echoed.
+func mask(e *apierror.Error, key string) {
+	if len(key) < shortSecret {
+		return
+	}
+	if bytes.Contains(e.Raw, []byte(key)) {
+		e.Raw = nil
+	}
+	for _, s := range []*string{&e.Message, &e.Type, &e.Param, &e.Code} {
+		*s = strings.ReplaceAll(*s, key, "***")
+	}
+}
+
+// isJSON reports whether an answer is one JSON text by its content type.
+func isJSON(h http.Header) bool {
+	ct := h.Get("Content-Type")
+	return strings.Contains(ct, "json") && !strings.Contains(ct, "stream")
+}
+
+// gunzip decompresses a body from its first read on.
+type gunzip struct {
+	src io.ReadCloser
+	z   *gzip.Reader
+}
+
+func (g *gunzip) Read(p []byte) (int, error) {
+	if g.z == nil {
+		z, err := gzip.NewReader(g.src)
+		if err != nil {
+			return 0, err
+		}
+		g.z = z
+	}
+	return g.z.Read(p)
+}
+
+func (g *gunzip) Close() error { return g.src.Close() }
+
+// readAnswer reads a whole answer.
+func readAnswer(resp *http.Response) (*bytes.Buffer, error) {
+	buf := answers.Get().(*bytes.Buffer)
+	buf.Reset()
+	if n := resp.ContentLength; n > 0 && n <= maxAnswer {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && buf.Len() > maxAnswer {
+		err = errAnswerTooLong
+	}
+	return buf, err
+}
+
+var errAnswerTooLong = errors.New("the answer is too long")

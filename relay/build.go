@@ -1,0 +1,198 @@
+package relay
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/PPKunOfficial/berry-api/core/auth"
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+)
+
+// dialectOf binds a provider to the dialect of its backend type; nil for a type
+// that is not spoken yet: such a provider's listings get no traffic.
+func dialectOf(up dialect.Upstream) dialect.Dialect {
+	switch up.Provider.BackendType {
+	case config.TypeOpenAI:
+		return openai.New(up)
+	default:
+		return nil
+	}
+}
+
+// build makes a configuration ready to serve. It starts and opens nothing and
+// changes nothing but the fleet, which learns new backends.
+func (g *Gateway) build(cfg *config.Config) (*Runtime, transports, error) {
+	rt := &Runtime{
+		Config:    cfg,
+		Keys:      auth.NewKeyring(cfg.Users, cfg.Models),
+		byName:    map[string]*Model{},
+		byID:      map[string]*Model{},
+		upstreams: map[string]*upstream{},
+		limits: limits{
+			body:        cfg.Settings.MaxRequestBodyBytes,
+			nonStream:   cfg.Settings.NonStreamTimeoutSeconds.Duration(),
+			idle:        cfg.Settings.StreamIdleTimeoutSeconds.Duration(),
+			keepalive:   cfg.Settings.StreamKeepaliveSeconds.Duration(),
+			retries:     cfg.Settings.MaxRetries,
+			moves:       cfg.Settings.MaxInternalRetries,
+			waitInPlace: cfg.Settings.RetryAfterWaitSeconds.Duration(),
+		},
+	}
+	dials := transports{}
+	for id, p := range cfg.Providers {
+		up, err := g.upstream(id, p, cfg.Settings)
+		if err != nil {
+			return nil, nil, fmt.Errorf("providers.%s: %w", id, err)
+		}
+		if up == nil {
+			continue
+		}
+		up.transport = g.transports.reuse(dials, id, transportKey{
+			base: p.BaseURL, connect: cfg.Settings.ConnectTimeoutSeconds.Duration(),
+		})
+		rt.upstreams[id] = up
+	}
+	for id, mc := range cfg.Models {
+		if !mc.Enabled {
+			continue
+		}
+		m, err := g.model(rt, id, mc)
+		if err != nil {
+			return nil, nil, fmt.Errorf("models.%s: %w", id, err)
+		}
+		rt.models = append(rt.models, m)
+		rt.byID[id] = m
+		rt.byName[m.Name] = m
+		for _, a := range m.Aliases {
+			rt.byName[a] = m
+		}
+	}
+	sortModels(rt.models)
+	return rt, dials, nil
+}
+
+// upstream makes a provider ready; nil for one that is disabled or whose wire
+// format is not spoken.
+func (g *Gateway) upstream(id string, p config.Provider, s config.Settings) (*upstream, error) {
+	if !p.Enabled {
+		return nil, nil
+	}
+	base, err := url.Parse(p.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("base_url is not a URL")
+	}
+	p.ID = id
+	first := p.TimeoutSeconds
+	if first <= 0 {
+		first = s.RequestTimeoutSeconds
+	}
+	up := dialect.Upstream{Provider: p, Base: base, UserAgent: "berry-api/" + g.version}
+	d := dialectOf(up)
+	if d == nil {
+		return nil, nil
+	}
+	return &upstream{Upstream: up, dialect: d, firstContent: first.Duration()}, nil
+}
+
+func (g *Gateway) model(rt *Runtime, id string, mc config.Model) (*Model, error) {
+	m := &Model{ID: id, Name: mc.Name, Aliases: slices.Clone(mc.Aliases), Strategy: mc.Strategy}
+	var listings []loadbalance.Listing
+	for _, l := range mc.Backends {
+		up, ok := rt.upstreams[l.Provider]
+		if !l.Enabled || !ok {
+			continue
+		}
+		m.Listings = append(m.Listings, l)
+		m.targets = append(m.targets, target{
+			up: up, listing: l, backend: l.Backend(), model: jsonText(l.Model),
+			providerHeader: []string{l.Provider}, modelHeader: []string{l.Model},
+		})
+		listings = append(listings, loadbalance.Listing{
+			ID: l.Backend(), Group: l.Provider, Weight: l.Weight, Priority: l.Priority,
+			Tags: slices.Clone(l.Tags), PerRequest: l.BillingMode == config.PerRequest,
+			InputPrice: l.InputPrice, OutputPrice: l.OutputPrice, RequestPrice: l.RequestPrice,
+		})
+	}
+	if len(listings) == 0 {
+		return m, nil // nothing to pick from: Serve answers 503
+	}
+	s, err := g.strategyOf(mc.Strategy)
+	if err != nil {
+		return nil, err
+	}
+	m.Balancer, err = g.fleet.Balancer(loadbalance.Config{Name: id, Strategy: s, Listings: listings})
+	return m, err
+}
+
+// jsonText is s as a JSON string.
+func jsonText(s string) []byte {
+	b, err := jsontext.AppendQuote(nil, s)
+	if err != nil { // not UTF-8, which no configuration file can hold
+		return []byte(`""`)
+	}
+	return b
+}
+
+func (g *Gateway) strategyOf(name string) (loadbalance.Strategy, error) {
+	if g.strategy != nil {
+		if s, ok := g.strategy(name); ok {
+			return s, nil
+		}
+	}
+	return loadbalance.ParseStrategy(name)
+}
+
+// policy is the fleet's part of the settings.
+func policy(cfg *config.Config) loadbalance.Policy {
+	s := &cfg.Settings
+	a := &s.SmartAI.ConfidenceAdjustments
+	p := loadbalance.Policy{
+		FailureThreshold: s.CircuitBreakerFailureThreshold,
+		OpenTimeout:      s.CircuitBreakerTimeoutSeconds.Duration(),
+		CheckInterval:    s.HealthCheckIntervalSeconds.Duration(),
+		CheckTimeout:     s.HealthCheckTimeoutSeconds.Duration(),
+		RecoveryInterval: s.RecoveryCheckIntervalSeconds.Duration(),
+		RetryRatio:       s.RetryBudgetRatio,
+		Groups:           make(map[string]loadbalance.Group, len(cfg.Providers)),
+		SmartAI: loadbalance.SmartAI{
+			InitialConfidence:  s.SmartAI.InitialConfidence,
+			MinConfidence:      s.SmartAI.MinConfidence,
+			TimeDecay:          s.SmartAI.EnableTimeDecay,
+			LightCheckInterval: s.SmartAI.LightweightCheckIntervalSeconds.Duration(),
+			ExplorationRatio:   s.SmartAI.ExplorationRatio,
+			StabilityBonus:     s.SmartAI.NonPremiumStabilityBonus,
+			SuccessBoost:       a.SuccessBoost,
+			NetworkPenalty:     a.NetworkErrorPenalty,
+			AuthPenalty:        a.AuthErrorPenalty,
+			RateLimitPenalty:   a.RateLimitPenalty,
+			ServerPenalty:      a.ServerErrorPenalty,
+			ModelPenalty:       a.ModelErrorPenalty,
+			TimeoutPenalty:     a.TimeoutPenalty,
+		},
+	}
+	for id, pr := range cfg.Providers {
+		p.Groups[id] = loadbalance.Group{MaxConcurrent: pr.MaxConcurrentRequests, Check: checkKind(pr.HealthCheck)}
+	}
+	return p
+}
+
+func checkKind(name string) loadbalance.CheckKind {
+	switch name {
+	case "models":
+		return loadbalance.CheckList
+	case "chat":
+		return loadbalance.CheckChat
+	case "tcp":
+		return loadbalance.CheckConnect
+	case "off":
+		return loadbalance.CheckNone
+	default:
+		return loadbalance.CheckAuto
+	}
+}

@@ -1,0 +1,155 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+)
+
+// kindOf is the verdict on a backend that answered with status, which is not
+// one of 2xx.
+func kindOf(status int) loadbalance.Kind {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return loadbalance.RateLimit
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired:
+		return loadbalance.Auth
+	case status == http.StatusNotFound:
+		return loadbalance.Model
+	case status == http.StatusRequestTimeout:
+		return loadbalance.Server
+	case status >= 400 && status < 500:
+		return loadbalance.Caller
+	default: // 5xx, and 1xx or 3xx, which make no answer: redirects are not followed
+		return loadbalance.Server
+	}
+}
+
+// brokenKind is the verdict on an attempt that ended in an error of the
+// connection, before or while the answer was read. ctx is the attempt's.
+func brokenKind(ctx context.Context) loadbalance.Kind {
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return loadbalance.Network
+	case errors.Is(cause, errFirstContent), errors.Is(cause, errIdle), errors.Is(cause, errTotal):
+		return loadbalance.Timeout
+	default: // the client's own context
+		return loadbalance.Cancelled
+	}
+}
+
+// clientError is what the client is told of an attempt that failed, if no
+// other attempt succeeds. fault is the upstream's own error, nil if there was none.
+func clientError(kind loadbalance.Kind, fault *apierror.Error, wait time.Duration) *apierror.Error {
+	switch kind {
+	case loadbalance.Network:
+		return apierror.New(apierror.Unreachable, "the provider could not be reached or broke the connection; try again")
+	case loadbalance.Timeout:
+		return apierror.New(apierror.UpstreamTimeout, "the provider did not answer in time; try again")
+	case loadbalance.Auth:
+		return authError(fault)
+	case loadbalance.RateLimit:
+		return rateLimitError(fault, wait)
+	case loadbalance.Model, loadbalance.Caller:
+		return fault
+	case loadbalance.Cancelled:
+		return apierror.New(apierror.ClientClosed, "the client closed the request")
+	default:
+		return serverError(fault)
+	}
+}
+
+// authError hides an upstream's 401, 402 or 403: the client's own key is good.
+func authError(fault *apierror.Error) *apierror.Error {
+	if fault != nil && fault.Status == http.StatusPaymentRequired {
+		return quotaError("the provider's account has no credit left")
+	}
+	return apierror.New(apierror.UpstreamAuth, "the provider refused this gateway's own credential; tell the gateway's operator")
+}
+
+const insufficientQuota = "insufficient_quota"
+
+func quotaError(message string) *apierror.Error {
+	e := apierror.New(apierror.UpstreamRateLimit, "%s; tell the gateway's operator", message).WithNoRetry()
+	e.Type, e.Code = insufficientQuota, insufficientQuota
+	return e
+}
+
+func rateLimitError(fault *apierror.Error, wait time.Duration) *apierror.Error {
+	if fault != nil && (fault.Code == insufficientQuota || fault.Type == insufficientQuota) {
+		return quotaError("the provider's quota is used up")
+	}
+	return apierror.New(apierror.UpstreamRateLimit, "every provider of this model is over its rate limit; try again later").
+		WithRetryAfter(max(wait, time.Second))
+}
+
+// serverError is a 503 for what the upstream itself called temporary, else a 502.
+func serverError(fault *apierror.Error) *apierror.Error {
+	e := apierror.New(apierror.UpstreamError, "the provider failed to answer; try again")
+	if fault == nil {
+		return e
+	}
+	switch fault.Status {
+	case http.StatusServiceUnavailable, 529:
+		e.Status = http.StatusServiceUnavailable
+	case http.StatusGatewayTimeout, 524:
+		e.Status = http.StatusGatewayTimeout
+	}
+	return e
+}
+
+// noBackend is what the client is told when there is nothing to pick.
+func noBackend(u *loadbalance.Unavailable) *apierror.Error {
+	switch u.Reason {
+	case loadbalance.ReasonTags:
+		return apierror.New(apierror.NoBackendForTags, "your tags leave no backend of this model; ask the gateway's operator for access")
+	case loadbalance.ReasonPinned:
+		return invalidField("backend", "a provider that serves this model")
+	case loadbalance.ReasonRateLimited:
+		return rateLimitError(nil, u.RetryAfter)
+	default:
+		return apierror.New(apierror.NoBackendAvailable, "no backend of this model is available now; try again later").
+			WithRetryAfter(max(u.RetryAfter, time.Second))
+	}
+}
+
+// retryAfter reads how long an upstream asks to be left alone:
+// retry-after-ms, or Retry-After as seconds, whole or not, or as a date. 0 is
+// for none or an unreadable one.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	if ms, err := strconv.ParseFloat(strings.TrimSpace(h.Get("Retry-After-Ms")), 64); err == nil {
+		return seconds(ms / 1e3)
+	}
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if v == "" {
+		return 0
+	}
+	if s, err := strconv.ParseFloat(v, 64); err == nil {
+		return seconds(s)
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}
+
+// longestWait bounds what an upstream may ask for: a wrong header must not
+// take a backend out for good.
+const longestWait = 24 * time.Hour
+
+func seconds(s float64) time.Duration {
+	if math.IsNaN(s) || s <= 0 {
+		return 0
+	}
+	if s >= longestWait.Seconds() {
+		return longestWait
+	}
+	return time.Duration(s * float64(time.Second))
+}

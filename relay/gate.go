@@ -1,0 +1,207 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The causes with which a gate ends an attempt.
+var (
+	errFirstContent = errors.New("no content in time")
+	errIdle         = errors.New("the stream fell silent")
+	errTotal        = errors.New("no whole answer in time")
+	errDrained      = errors.New("nothing more to read")
+)
+
+// gate is the client's side of one request: it holds the answer's header back
+// until the first content, keeps an open stream alive with comments, and is
+// the one clock of the request's time limits. Its timer's goroutine and the
+// request's meet under mu; after close nothing is written.
+type gate struct {
+	w         http.ResponseWriter
+	rc        *http.ResponseController
+	stream    bool
+	hold      time.Time     // when a stream's header goes out without content
+	keepalive time.Duration // longest silence towards the client; 0 for none
+
+	mu        sync.Mutex // guards what follows, and writing to w
+	open      bool       // the header is out
+	closed    bool
+	lastWrite time.Time
+	timer     *time.Timer
+	next      time.Time // when timer fires
+
+	// The attempt under way.
+	cancel context.CancelCauseFunc // nil between attempts
+	until  time.Time               // its limit
+	cause  error                   // what that limit is
+	idle   time.Duration           // above 0 once content came: the limit moves with each read
+	since  time.Time               // the last sign of life from the upstream
+}
+
+// begin arms the limit of an attempt: cancel is called with cause when d has passed.
+func (g *gate) begin(cancel context.CancelCauseFunc, d time.Duration, cause error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.cancel, g.until, g.cause, g.idle = cancel, time.Now().Add(d), cause, 0
+	g.arm()
+}
+
+// end disarms the attempt's limit.
+func (g *gate) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.cancel = nil
+}
+
+// touch notes a sign of life from the upstream.
+func (g *gate) touch() {
+	g.mu.Lock()
+	g.since = time.Now()
+	g.mu.Unlock()
+}
+
+// commit lets the header out, unless the hold did, with p as the first content.
+// From now on the attempt's limit is one of silence. header is called under
+// the gate's lock when the header is still to be written.
+func (g *gate) commit(p []byte, idle time.Duration, header func(h http.Header)) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.open {
+		g.open = true
+		streamHeader(g.w.Header())
+		header(g.w.Header())
+		g.w.WriteHeader(http.StatusOK)
+	}
+	g.idle, g.cause = idle, errIdle
+	err := g.write(p)
+	g.arm()
+	return err
+}
+
+// send writes p and flushes it. The error is the client's connection's.
+func (g *gate) send(p []byte) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.write(p)
+}
+
+func (g *gate) write(p []byte) error {
+	_, err := g.w.Write(p)
+	if err == nil {
+		err = g.rc.Flush()
+	}
+	now := time.Now()
+	g.lastWrite, g.since = now, now
+	return err
+}
+
+// final writes the answer's end, or an answer as a whole: f is told whether
+// the header is out, and nothing is written after it.
+func (g *gate) final(f func(open bool)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	f(g.open)
+}
+
+// close ends the gate's part; nothing is written by it afterwards.
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed, g.cancel = true, nil
+	if g.timer != nil {
+		g.timer.Stop()
+	}
+}
+
+// keepAliveComment is a comment line: clients skip it, intermediaries see traffic.
+var keepAliveComment = []byte(": keep-alive\n\n")
+
+// tick does what is due and arms the timer for what is next.
+func (g *gate) tick() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return
+	}
+	g.next = time.Time{}
+	now := time.Now()
+	if limit := g.limit(); !limit.IsZero() && !now.Before(limit) {
+		g.cancel(g.cause)
+		g.cancel = nil
+	}
+	if beat := g.beat(); !beat.IsZero() && !now.Before(beat) {
+		if !g.open {
+			g.open = true
+			streamHeader(g.w.Header())
+			g.w.WriteHeader(http.StatusOK)
+		}
+		// A client that has gone shows in the next event's write.
+		_, _ = g.w.Write(keepAliveComment)
+		_ = g.rc.Flush()
+		g.lastWrite = time.Now()
+	}
+	g.arm()
+}
+
+// limit is when the attempt is to be ended; zero for never.
+func (g *gate) limit() time.Time {
+	switch {
+	case g.cancel == nil:
+		return time.Time{}
+	case g.idle > 0:
+		return g.since.Add(g.idle)
+	default:
+		return g.until
+	}
+}
+
+// beat is when the client is to see a comment; zero for never.
+func (g *gate) beat() time.Time {
+	switch {
+	case !g.stream:
+		return time.Time{}
+	case !g.open:
+		return g.hold
+	case g.keepalive > 0:
+		return g.lastWrite.Add(g.keepalive)
+	default:
+		return time.Time{}
+	}
+}
+
+// arm sets the timer for the earliest of limit and beat, unless it fires
+// before that anyway.
+func (g *gate) arm() {
+	at := g.limit()
+	if beat := g.beat(); at.IsZero() || !beat.IsZero() && beat.Before(at) {
+		at = beat
+	}
+	if g.closed || at.IsZero() || !g.next.IsZero() && !at.Before(g.next) {
+		return
+	}
+	g.next = at
+	d := time.Until(at)
+	if g.timer == nil {
+		g.timer = time.AfterFunc(d, g.tick)
+		return
+	}
+	g.timer.Reset(d)
+}
+
+// streamHeader sets what every streamed answer carries.
+func streamHeader(h http.Header) {
+	h["Content-Type"] = eventStream
+	h["Cache-Control"] = noCache
+	h["X-Accel-Buffering"] = noBuffering
+}
+
+var (
+	eventStream = []string{"text/event-stream"}
+	noCache     = []string{"no-cache"}
+	noBuffering = []string{"no"}
+)

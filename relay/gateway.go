@@ -1,0 +1,123 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/auth"
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+)
+
+// Options are what an embedder may set; the zero value is a plain gateway.
+type Options struct {
+	// Observer is told what happens; nil tells nobody.
+	Observer Observer
+	// Version goes into the User-Agent that upstreams see; "" means "dev".
+	Version string
+	// Strategy makes a strategy of the embedder's own for a name; false falls
+	// back to the built-in ones. Called once per model and build; may be nil.
+	Strategy func(name string) (loadbalance.Strategy, bool)
+	// HeaderHold is how long a stream's header waits for the first content;
+	// past it the client gets a 200 and comments, and a failure from then on
+	// is a frame inside the stream. 0 means 15 s.
+	HeaderHold time.Duration
+}
+
+// Gateway serves requests by its current runtime. New builds it, Run owns its
+// background work, Reload replaces the runtime.
+type Gateway struct {
+	observer Observer
+	version  string
+	strategy func(name string) (loadbalance.Strategy, bool)
+	hold     time.Duration
+
+	fleet   *loadbalance.Fleet
+	limiter *auth.Limiter
+	current atomic.Pointer[Runtime]
+
+	reload     sync.Mutex // one Reload at a time; guards transports
+	transports transports
+}
+
+// New builds a gateway from a loaded configuration. It starts and opens nothing.
+func New(cfg *config.Config, o Options) (*Gateway, error) {
+	g := &Gateway{
+		observer:   o.Observer,
+		version:    o.Version,
+		strategy:   o.Strategy,
+		hold:       o.HeaderHold,
+		limiter:    auth.NewLimiter(nil),
+		transports: transports{},
+	}
+	if g.observer == nil {
+		g.observer = noObserver{}
+	}
+	if g.version == "" {
+		g.version = "dev"
+	}
+	if g.hold <= 0 {
+		g.hold = headerHold
+	}
+	g.fleet = loadbalance.NewFleet(loadbalance.Options{
+		Policy: policy(cfg),
+		Notify: g.observer.BackendChanged,
+	})
+	if err := g.Reload(cfg); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Reload makes cfg the configuration of all requests that begin from now on.
+// Requests under way end on the one that they began with. On an error nothing
+// has changed. It does not block on traffic.
+func (g *Gateway) Reload(cfg *config.Config) error {
+	g.reload.Lock()
+	defer g.reload.Unlock()
+
+	generation := uint64(1)
+	if old := g.current.Load(); old != nil {
+		generation = old.Generation + 1
+	}
+	rt, dials, err := g.build(cfg)
+	if err != nil {
+		return fmt.Errorf("cannot build the runtime: %w", err)
+	}
+	rt.Generation, rt.LoadedAt = generation, time.Now()
+	// What is above may fail, what is below cannot.
+
+	g.current.Store(rt)
+	g.fleet.SetPolicy(policy(cfg))
+	g.fleet.Retain(rt.backendIDs())
+	g.limiter.Configure(rt.Keys.Users())
+	g.transports.closeUnless(dials)
+	g.transports = dials
+	return nil
+}
+
+// Run does the gateway's background work, the health checks, until ctx ends;
+// then it joins all that it started, closes idle upstream connections and
+// returns nil. Call it once.
+func (g *Gateway) Run(ctx context.Context) error {
+	err := g.fleet.Run(ctx, prober{g})
+	g.reload.Lock()
+	defer g.reload.Unlock()
+	g.transports.closeUnless(nil)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("cannot check backends: %w", err)
+	}
+	return nil
+}
+
+// Current returns the runtime for requests that begin now: one atomic load.
+func (g *Gateway) Current() *Runtime { return g.current.Load() }
+
+// Fleet returns the live states of all backends.
+func (g *Gateway) Fleet() *loadbalance.Fleet { return g.fleet }
+
+// Limiter returns the per-user limits' state.
+func (g *Gateway) Limiter() *auth.Limiter { return g.limiter }

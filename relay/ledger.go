@@ -1,0 +1,177 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+)
+
+// Pauses before another attempt.
+const (
+	// firstPause doubles with each further attempt on the same backend, up to
+	// longestPause; jitter takes up to half of it away, so that requests that
+	// failed together do not come back together.
+	firstPause   = 100 * time.Millisecond
+	longestPause = 2 * time.Second
+	// waitWithoutChoice is how long a request whose model has only one backend
+	// for it waits for that backend's rate limit, whatever the settings say.
+	waitWithoutChoice = 5 * time.Second
+	// unsaidWait is how long a backend rests that is over its rate limit and
+	// does not say for how long; it doubles each time, as its cool-down does.
+	unsaidWait = time.Second
+)
+
+// ledger counts what a request has used up of its attempts.
+type ledger struct {
+	same  int // attempts after the first on the backend of the last one
+	moves int // other backends that the request moved on to
+}
+
+// verdict is what came of one attempt.
+type verdict struct {
+	kind loadbalance.Kind
+	// err is what the client is to be told if no other attempt succeeds; nil
+	// when the attempt answered the client, well or broken, or the client left.
+	err *apierror.Error
+	// wait is how long the backend asked to be left alone; 0 if it did not.
+	wait time.Duration
+	// temporary is set for a 429, and a 503 that says when to come back.
+	temporary bool
+}
+
+// run makes attempts until one answers the client or nothing is left to try.
+func (x *exchange) run() *apierror.Error {
+	lease, err := x.rec.Model.Balancer.Pick(&x.pick)
+	if err != nil {
+		return x.unavailable(err)
+	}
+	why, pause := ReasonFirst, time.Duration(0)
+	for {
+		v := x.attempt(lease, why, pause)
+		if v.err == nil {
+			return nil
+		}
+		next, reason, waited, ok := x.next(lease, v)
+		if !ok {
+			return x.lastWord(v)
+		}
+		lease, why, pause = next, reason, waited
+	}
+}
+
+// lastWord is the error of a request whose attempts are used up.
+func (x *exchange) lastWord(v verdict) *apierror.Error {
+	for i := range x.rec.Attempts {
+		if x.rec.Attempts[i].Kind != loadbalance.Auth {
+			return v.err
+		}
+	}
+	// Every key is bad: the client's SDK would try again for nothing.
+	return v.err.WithNoRetry()
+}
+
+// next decides on another attempt after one that failed, and leases its
+// backend. It may wait; it is false when the failure is the last word.
+func (x *exchange) next(l *loadbalance.Lease, v verdict) (*loadbalance.Lease, Reason, time.Duration, bool) {
+	if !v.kind.Elsewhere() || len(x.rec.Attempts) > x.rt.limits.retries || !l.MayRetry() {
+		return nil, "", 0, false
+	}
+	if v.temporary && v.wait > 0 && v.wait <= x.rt.limits.waitInPlace {
+		if next, ok := x.again(l, v.wait); ok {
+			return next, ReasonWaited, v.wait, true
+		}
+	}
+	if v.kind == loadbalance.Server && !v.temporary {
+		if next, pause, ok := x.sameBackend(l); ok {
+			return next, ReasonSameBackend, pause, true
+		}
+	}
+	if x.ledger.moves < x.rt.limits.moves {
+		if next, err := x.rec.Model.Balancer.Pick(&x.pick); err == nil {
+			x.ledger.moves++
+			x.ledger.same = 0
+			return next, ReasonFailover, 0, true
+		}
+	}
+	if x.ledger.moves > 0 {
+		return nil, "", 0, false
+	}
+	return x.noChoice(l, v)
+}
+
+// noChoice is next for a request that has no other backend to move on to.
+func (x *exchange) noChoice(l *loadbalance.Lease, v verdict) (*loadbalance.Lease, Reason, time.Duration, bool) {
+	switch {
+	case v.temporary:
+		wait := v.wait
+		if wait == 0 { // it did not say: as long as it is left alone for
+			wait = unsaidWait << min(x.ledger.same, 10)
+		}
+		if wait <= waitWithoutChoice {
+			next, ok := x.again(l, wait)
+			return next, ReasonWaited, wait, ok
+		}
+	case v.kind == loadbalance.Network:
+		next, pause, ok := x.sameBackend(l)
+		return next, ReasonSameBackend, pause, ok
+	}
+	return nil, "", 0, false
+}
+
+// sameBackend leases the same backend again after a pause, within its
+// provider's max_retries.
+func (x *exchange) sameBackend(l *loadbalance.Lease) (*loadbalance.Lease, time.Duration, bool) {
+	if x.ledger.same >= x.target(l).up.Provider.MaxRetries {
+		return nil, 0, false
+	}
+	pause := min(firstPause<<min(x.ledger.same, 10), longestPause)
+	pause -= rand.N(pause / 2)
+	next, ok := x.again(l, pause)
+	return next, pause, ok
+}
+
+// again leases the same backend once more after a pause. It is false when the
+// client left meanwhile or the backend may not be used.
+func (x *exchange) again(l *loadbalance.Lease, pause time.Duration) (*loadbalance.Lease, bool) {
+	if !sleep(x.r.Context(), pause) {
+		return nil, false
+	}
+	next, err := x.rec.Model.Balancer.Again(&x.pick, l)
+	if err != nil {
+		return nil, false
+	}
+	x.ledger.same++
+	return next, true
+}
+
+// unavailable is the error of a request that no backend could be picked for.
+func (x *exchange) unavailable(err error) *apierror.Error {
+	x.permit.Refund()
+	var u *loadbalance.Unavailable
+	if errors.As(err, &u) {
+		return noBackend(u)
+	}
+	return apierror.New(apierror.Internal, "no backend could be picked")
+}
+
+// sleep waits for d; it is false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,89 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+)
+
+var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keptAnswer is the largest answer buffer that is kept for another request.
+const keptAnswer = 1 << 20
+
+// plain carries a whole JSON answer to the client, as a stream if that is what
+// the client asked for.
+func (x *exchange) plain(c *call, resp *http.Response) verdict {
+	buf, err := readAnswer(resp)
+	defer func() {
+		if buf.Cap() <= keptAnswer {
+			answers.Put(buf)
+		}
+	}()
+	if errors.Is(err, errAnswerTooLong) {
+		return x.unreadable()
+	}
+	if err != nil {
+		return x.broken(c)
+	}
+	c.a.FirstContent = time.Since(c.a.Start)
+	body, usage, err := c.t.up.dialect.Decode(buf.Bytes(), &x.meta)
+	if err != nil {
+		var fault *apierror.Error
+		if errors.As(err, &fault) {
+			return x.faulted(c, fault, resp.Header)
+		}
+		return x.unreadable()
+	}
+	if x.rec.Stream {
+		body, err = openai.AppendChunks(nil, body, &x.meta)
+		if err != nil {
+			return x.unreadable()
+		}
+		body = append(body, doneFrame...)
+	}
+	if x.r.Context().Err() != nil {
+		return x.broken(c)
+	}
+	x.rec.Usage, x.rec.Cost = usage, c.t.cost(usage)
+	x.release()
+	if x.rec.Stream {
+		err = x.gate.commit(body, x.rt.limits.idle, func(h http.Header) {
+			copyHeader(h, resp.Header)
+			x.backendHeader(h)
+		})
+		x.rec.Status = http.StatusOK
+	} else {
+		err = x.answer(resp, body)
+	}
+	x.rec.Committed = true
+	x.rec.FirstContent = time.Since(x.rec.Start)
+	if err != nil {
+		x.clientLeft = true // the backend did its part all the same
+	}
+	return verdict{kind: loadbalance.Success}
+}
+
+// answer writes a whole answer.
+func (x *exchange) answer(resp *http.Response, body []byte) (err error) {
+	x.gate.final(func(bool) {
+		h := x.w.Header()
+		copyHeader(h, resp.Header)
+		x.backendHeader(h)
+		h["Content-Type"] = jsonType
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		x.rec.Status = resp.StatusCode
+		x.w.WriteHeader(resp.StatusCode)
+		_, err = x.w.Write(body)
+	})
+	return err
+}
+
+var jsonType = []string{"application/json"}

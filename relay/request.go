@@ -1,0 +1,105 @@
+package relay
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+const (
+	// bodyPatience is how long a client may take for each bodyStep of its
+	// body: a server's header timeout does not stop a body that trickles in.
+	bodyPatience = 30 * time.Second
+	bodyStep     = 1 << 20
+	// firstBody is the room made for a body whose length is not announced.
+	firstBody = 4 << 10
+	// bodySlack lets the read that finds the end of the body have room, so that
+	// a body of announced length never grows its buffer.
+	bodySlack = 512
+)
+
+// readBody reads a request body of at most limit bytes, decompressed. The
+// caller releases it.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*dialect.Body, *apierror.Error) {
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	var from io.Reader = r.Body
+	switch enc := r.Header.Get("Content-Encoding"); enc {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, apierror.New(apierror.InvalidJSON, "the request body is not valid gzip, as its Content-Encoding says")
+		}
+		from = z
+	default:
+		return nil, apierror.New(apierror.UnsupportedMedia, "Content-Encoding %.40q is not supported: send the body plain or with gzip", enc)
+	}
+	size := int64(firstBody)
+	if r.ContentLength > 0 {
+		size = min(r.ContentLength+bodySlack, bodyStep)
+	}
+	body := dialect.NewBody(int(size))
+	p, err := fill(body.Bytes(), from, limit, http.NewResponseController(w))
+	body.Set(p)
+	if err == nil {
+		return body, nil
+	}
+	body.Release()
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, tooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.Header().Set("Connection", "close")
+		return nil, apierror.New(apierror.RequestTimeout, "the request body did not arrive in time")
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+		return nil, apierror.New(apierror.InvalidJSON, "the request body is not valid gzip, as its Content-Encoding says")
+	default:
+		return nil, apierror.New(apierror.InvalidJSON, "the request body could not be read to its end")
+	}
+}
+
+var errTooLarge = errors.New("body is over the limit")
+
+func tooLarge(limit int64) *apierror.Error {
+	return apierror.New(apierror.RequestTooLarge, "the request body is larger than %d bytes, the limit set by max_request_body_bytes", limit)
+}
+
+// fill reads from to its end into p, giving the client bodyPatience for each
+// step. What it returns may be longer storage than p.
+func fill(p []byte, from io.Reader, limit int64, rc *http.ResponseController) ([]byte, error) {
+	// A connection without deadlines (a test's recorder) is read without.
+	deadlines := rc.SetReadDeadline(time.Now().Add(bodyPatience)) == nil
+	if deadlines {
+		defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+	}
+	next := bodyStep
+	for {
+		if len(p) == cap(p) {
+			p = slices.Grow(p, max(bodySlack, cap(p)))
+		}
+		n, err := from.Read(p[len(p):cap(p)])
+		p = p[:len(p)+n]
+		if int64(len(p)) > limit {
+			return p, errTooLarge
+		}
+		if errors.Is(err, io.EOF) {
+			return p, nil
+		}
+		if err != nil {
+			return p, err
+		}
+		if deadlines && len(p) >= next {
+			next = len(p) + bodyStep
+			_ = rc.SetReadDeadline(time.Now().Add(bodyPatience))
+		}
+	}
+}

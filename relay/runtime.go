@@ -1,0 +1,122 @@
+package relay
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/auth"
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// Runtime is one configuration made ready to serve. It is immutable.
+type Runtime struct {
+	Config     *config.Config
+	Keys       *auth.Keyring
+	Generation uint64    // 1 for the first, one more with each reload
+	LoadedAt   time.Time // when it became the current one
+
+	byName    map[string]*Model // public names and aliases of enabled models
+	byID      map[string]*Model
+	models    []*Model // by name
+	upstreams map[string]*upstream
+	limits    limits
+}
+
+// Model is an enabled model: a public name, a strategy and its listings.
+type Model struct {
+	ID       string
+	Name     string
+	Aliases  []string
+	Strategy string
+	// Listings are those that can be served: enabled, at an enabled provider
+	// whose wire format Berry speaks. Balancer's candidates are in this order.
+	Listings []config.Listing
+	Balancer *loadbalance.Balancer
+
+	targets []target // what Listings lead to, by a lease's index
+}
+
+// target is what a lease leads to.
+type target struct {
+	up      *upstream
+	listing config.Listing
+	backend string // backend id
+	model   []byte // the upstream's name of the model, as JSON
+	// What every answer of this backend carries, made once.
+	providerHeader, modelHeader []string
+}
+
+// upstream is a provider made ready to be called.
+type upstream struct {
+	dialect.Upstream
+	dialect      dialect.Dialect
+	transport    http.RoundTripper
+	firstContent time.Duration
+}
+
+// limits are the settings that the pipe needs, as it needs them.
+type limits struct {
+	body            int64
+	nonStream, idle time.Duration
+	keepalive       time.Duration
+	retries, moves  int
+	waitInPlace     time.Duration
+}
+
+// Model returns the enabled model with that public name or alias.
+func (rt *Runtime) Model(name string) (*Model, bool) {
+	m, ok := rt.byName[name]
+	return m, ok
+}
+
+// Find returns the enabled model with that id, public name or alias.
+func (rt *Runtime) Find(idOrName string) (*Model, bool) {
+	if m, ok := rt.byName[idOrName]; ok {
+		return m, true
+	}
+	m, ok := rt.byID[idOrName]
+	return m, ok
+}
+
+// Models returns the enabled models by name. The slice is the caller's.
+func (rt *Runtime) Models() []*Model { return slices.Clone(rt.models) }
+
+// backendIDs returns the ids of all backends that some model lists.
+func (rt *Runtime) backendIDs() []string {
+	ids := map[string]struct{}{}
+	for _, m := range rt.models {
+		for _, l := range m.Listings {
+			ids[l.Backend()] = struct{}{}
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// allowsTags reports whether the user's tags leave at least one listing.
+func (m *Model) allowsTags(u *auth.User) bool {
+	if len(m.Listings) == 0 {
+		return true // nothing to choose from: that is a 503, not the user's tags
+	}
+	for i := range m.Listings {
+		if u.MayUseTags(m.Listings[i].Tags) {
+			return true
+		}
+	}
+	return false
+}
+
+// cost is what u costs by the listing's prices, in USD.
+func (t *target) cost(u Usage) float64 {
+	const perMillion = 1e-6
+	l := &t.listing
+	return l.RequestPrice + perMillion*(l.InputPrice*float64(u.Input)+l.OutputPrice*float64(u.Output))
+}
+
+func sortModels(ms []*Model) {
+	slices.SortFunc(ms, func(a, b *Model) int { return strings.Compare(a.Name, b.Name) })
+}

@@ -1,0 +1,158 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+func TestScanBodyFinds(t *testing.T) {
+	f := func(in string, want dialect.Scan) {
+		t.Helper()
+		got, e := scanBody([]byte(in))
+		if e != nil {
+			t.Errorf("%s: %v", in, e)
+			return
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", in, d)
+		}
+	}
+	span := func(from, to int) dialect.Span { return dialect.Span{Start: from, End: to} }
+	f(`{"model":"a","messages":[]}`, dialect.Scan{Model: "a", Open: 1, ModelValue: span(9, 12)})
+	f(` { "model" : "\u0061/b:c" , "messages":[],"stream":true} `, dialect.Scan{Model: "a/b:c", Stream: true, Open: 2, ModelValue: span(13, 25)})
+	f(`{"stream":null,"model":"a","messages":[]}`, dialect.Scan{Model: "a", Open: 1, ModelValue: span(23, 26)})
+	f(`{"backend":"p","model":"a","messages":[]}`, dialect.Scan{Model: "a", Backend: "p", Open: 1, BackendMember: span(1, 14), ModelValue: span(23, 26)})
+	f(`{"model":"a", "backend":"p","messages":[]}`, dialect.Scan{Model: "a", Backend: "p", Open: 1, ModelValue: span(9, 12), BackendMember: span(12, 27)})
+	f(`{"model":"a","messages":[],"stream_options":{"x":1,"include_usage":true}}`,
+		dialect.Scan{Model: "a", IncludeUsage: true, Open: 1, ModelValue: span(9, 12), OptionsMember: span(26, 72), OptionsValue: span(44, 72), UsageValue: span(67, 71)})
+	long := strings.Repeat("x", 41)
+	f(`{"messages":[{"tool_call_id":"`+long+`"},{"tool_calls":[{"id":"ok"},{"id":"`+long+`","function":{"id":"`+long+`"}}]},1,{"tool_calls":2}],"model":"a"}`,
+		dialect.Scan{Model: "a", Open: 1, ModelValue: span(244, 247), LongIDs: []dialect.Span{span(29, 72), span(107, 150)}})
+}
+
+func TestScanBodyRefuses(t *testing.T) {
+	f := func(in, code, param, message string) {
+		t.Helper()
+		_, e := scanBody([]byte(in))
+		if e == nil || e.Status != 400 || e.Code != code || e.Param != param || !strings.Contains(e.Message, message) {
+			t.Errorf("%.80q: %+v, want %s %q %q", in, e, code, param, message)
+		}
+	}
+	const rest = `,"messages":[]}`
+	f(``, "invalid_json", "", "ends too early")
+	f(`{`, "invalid_json", "", "ends too early")
+	f(`[]`, "invalid_json", "", "must be a JSON object")
+	f(`"x"`, "invalid_json", "", "must be a JSON object")
+	f(`{"model":"a","model":"b"`+rest, "invalid_json", "", "duplicate")
+	f(`{"model":"a","mod\u0065l":"b"`+rest, "invalid_json", "", "duplicate")
+	f(`{"stream":true,"stream":false,"model":"b"`+rest, "invalid_json", "", "duplicate")
+	f(`{"model":"a","messages":[{"role":"user","role":"system"}]}`, "invalid_json", "", "duplicate")
+	f(`{"model":"a","messages":[{"tool_calls":[{"id":"1","id":"2"}]}]}`, "invalid_json", "", "duplicate")
+	f("\xef\xbb\xbf"+`{"model":"a"`+rest, "invalid_json", "", "")
+	f(`{"model":"a"`+rest+`x`, "invalid_json", "", "")
+	f(`{"model":"a"`+rest+`{}`, "invalid_json", "", "more after")
+	f("{\"model\":\"a\xff\""+rest, "invalid_json", "", "UTF-8")
+	f(`{"model":"a","x":`+strings.Repeat("[", 20000)+strings.Repeat("]", 20000)+rest, "invalid_json", "", "")
+	f(`{"model":"a","x":01`+rest, "invalid_json", "", "")
+	f(`{"messages":[]}`, "invalid_value", "model", "model")
+	f(`{"model":1`+rest, "invalid_value", "model", "model")
+	f(`{"model":""`+rest, "invalid_value", "model", "model")
+	f(`{"model":null`+rest, "invalid_value", "model", "model")
+	f(`{"model":"a"}`, "invalid_value", "messages", "messages")
+	f(`{"model":"a","messages":null}`, "invalid_value", "messages", "messages")
+	f(`{"model":"a","messages":{}}`, "invalid_value", "messages", "messages")
+	f(`{"model":"a","stream":"yes"`+rest, "invalid_value", "stream", "stream")
+	f(`{"model":"a","stream":1`+rest, "invalid_value", "stream", "stream")
+	f(`{"model":"a","backend":1`+rest, "invalid_value", "backend", "backend")
+	f(`{"model":"a","stream_options":[]`+rest, "invalid_value", "stream_options", "stream_options")
+	f(`{"model":"a","stream_options":{"include_usage":"x"}`+rest, "invalid_value", "stream_options.include_usage", "include_usage")
+}
+
+// FuzzScanBody: what passes is JSON by another parser's reading too, with the
+// same model, and its spans are what they say.
+func FuzzScanBody(f *testing.F) {
+	f.Add([]byte(`{"model":"a","messages":[{"tool_calls":[{"id":"x"}]}],"stream":true,"stream_options":{"include_usage":false},"backend":"p"}`))
+	f.Add([]byte(`{"messages":[{"tool_call_id":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}],"model":"\u0061"}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		s, e := scanBody(in)
+		if e != nil {
+			return
+		}
+		var v struct {
+			Model   string
+			Stream  *bool
+			Backend string
+		}
+		dec := json.NewDecoder(bytes.NewReader(in))
+		if err := dec.Decode(&v); err != nil {
+			// encoding/json matches member names in any case and so may find
+			// a "Model" of another type; that one is not ours.
+			if !strings.Contains(err.Error(), "cannot unmarshal") {
+				t.Fatalf("%q passed: %v", in, err)
+			}
+			return
+		}
+		var m map[string]json.RawMessage
+		if err := json.Unmarshal(in, &m); err != nil {
+			t.Fatal(err)
+		}
+		var model string
+		if err := json.Unmarshal(m["model"], &model); err != nil || model != s.Model {
+			t.Fatalf("%q: model %q, want %q", in, s.Model, model)
+		}
+		if !bytes.Equal(in[s.ModelValue.Start:s.ModelValue.End], m["model"]) {
+			t.Fatalf("%q: model is not at %v", in, s.ModelValue)
+		}
+		for _, id := range s.LongIDs {
+			if in[id.Start] != '"' || in[id.End-1] != '"' {
+				t.Fatalf("%q: no id at %v", in, id)
+			}
+		}
+		// Taking out what is Berry's own leaves JSON without it.
+		body := dialect.NewBody(len(in))
+		body.Set(append(body.Bytes(), in...))
+		first, second := s.BackendMember, s.OptionsMember
+		if !second.IsZero() && second.Start < first.Start {
+			first, second = second, first
+		}
+		r, n := body.Splice(dialect.RemoveMembers(nil, in, s.Open, first, second))
+		var out bytes.Buffer
+		if _, err := out.ReadFrom(r); err != nil || int64(out.Len()) != n {
+			t.Fatalf("%q: spliced to %d bytes, said %d: %v", in, out.Len(), n, err)
+		}
+		var left map[string]json.RawMessage
+		if err := json.Unmarshal(out.Bytes(), &left); err != nil {
+			t.Fatalf("%q became %q: %v", in, out.Bytes(), err)
+		}
+		delete(m, "backend")
+		delete(m, "stream_options")
+		if len(left) != len(m) {
+			t.Fatalf("%q became %q", in, out.Bytes())
+		}
+		_ = r.Close()
+		body.Release()
+	})
+}
+
+func BenchmarkScanBody(b *testing.B) {
+	f := func(name string, size int) {
+		body := []byte(`{"model":"gpt-4o-mini","messages":[{"role":"user","content":"` + strings.Repeat("lorem ipsum ", size/12) + `"}],"temperature":0.7,"stream":true}`)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if _, e := scanBody(body); e != nil {
+					b.Fatal(e)
+				}
+			}
+		})
+	}
+	f("1KB", 1000)
+	f("100KB", 100_000)
+}

@@ -1,0 +1,188 @@
+package relay
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/core/auth"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// headerHold is how long a stream's header waits for the first content. Past
+// it the client gets a 200 and comments, so that nothing on the way gives up
+// on the connection; a failure from then on is a frame inside the stream.
+const headerHold = 15 * time.Second
+
+// exchange is one request on its way through the pipe.
+type exchange struct {
+	g   *Gateway
+	rt  *Runtime
+	w   http.ResponseWriter
+	r   *http.Request
+	rec *Record
+
+	gate   gate
+	in     dialect.Request
+	meta   dialect.Meta
+	permit auth.Permit
+	pick   loadbalance.Request
+	ledger ledger
+
+	inputBytes int // the request body's length, for an estimate of the usage
+	clientLeft bool
+}
+
+// Serve answers one chat request that api has authenticated: rt is the runtime
+// that it began with, and the first fields of rec are set. It returns when the
+// answer is complete or the client has left; rec then says what happened. It
+// must be called on the request's own goroutine.
+func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, rt *Runtime, rec *Record) {
+	x := &exchange{g: g, rt: rt, w: w, r: r, rec: rec}
+	rec.Attempts = rec.inline[:0]
+	defer x.finish()
+	if e := x.admit(); e != nil {
+		x.fail(e)
+		return
+	}
+	if e := x.run(); e != nil {
+		x.fail(e)
+	}
+}
+
+// admit reads the request and checks what may be checked before a backend is
+// picked: the body 400 413, the model 404, the user 403, the user's limit 429.
+func (x *exchange) admit() *apierror.Error {
+	body, e := readBody(x.w, x.r, x.rt.limits.body)
+	if e != nil {
+		return e
+	}
+	x.in.Body, x.in.Header = body, x.r.Header
+	if x.in.Scan, e = scanBody(body.Bytes()); e != nil {
+		return e
+	}
+	scan := &x.in.Scan
+	x.rec.Stream = scan.Stream
+	m, ok := x.rt.Model(scan.Model)
+	if !ok {
+		return apierror.New(apierror.ModelNotFound, "the model %.200q does not exist; GET /v1/models lists those you may use", scan.Model).WithParam("model")
+	}
+	x.rec.Model = m
+	if e := x.permission(m); e != nil {
+		return e
+	}
+	if err := x.g.limiter.Acquire(x.rec.User, &x.permit); err != nil {
+		return x.denied(err)
+	}
+	x.permit.SetHeaders(x.w.Header())
+	if m.Balancer == nil {
+		x.permit.Refund()
+		return apierror.New(apierror.NoBackendAvailable, "the model %q has no backend that can be used; tell the gateway's operator", m.Name)
+	}
+	x.meta = dialect.Meta{
+		Model:     append([]byte(nil), body.Bytes()[scan.ModelValue.Start:scan.ModelValue.End]...),
+		WantUsage: scan.IncludeUsage,
+	}
+	x.inputBytes = len(body.Bytes())
+	x.pick.Tags, x.pick.AllTags, x.pick.Only = x.rec.User.Tags, x.rec.User.Admin, scan.Backend
+	x.gate = gate{w: x.w, rc: http.NewResponseController(x.w), stream: scan.Stream, keepalive: x.rt.limits.keepalive}
+	if scan.Stream {
+		x.gate.hold = x.rec.Start.Add(x.g.hold)
+	}
+	return nil
+}
+
+// permission checks what the user may do with the model.
+func (x *exchange) permission(m *Model) *apierror.Error {
+	u := x.rec.User
+	switch {
+	case !u.MayUse(m.ID):
+		return apierror.New(apierror.ModelNotAllowed, "you may not use the model %q; GET /v1/models lists those you may", m.Name).WithParam("model")
+	case x.in.Scan.Backend != "" && !u.Admin:
+		return apierror.New(apierror.BackendPinDenied, "only an administrator may choose the backend; leave the field backend out").WithParam("backend")
+	case !m.allowsTags(u):
+		return noBackend(&loadbalance.Unavailable{Reason: loadbalance.ReasonTags})
+	}
+	return nil
+}
+
+func (x *exchange) denied(err error) *apierror.Error {
+	var d *auth.Denied
+	if !errors.As(err, &d) {
+		return apierror.New(apierror.Internal, "your limit could not be checked")
+	}
+	d.SetHeaders(x.w.Header())
+	return apierror.New(apierror.RateLimitExceeded, "%s", d.Error()).WithRetryAfter(d.RetryAfter)
+}
+
+// fail tells the client that its request failed: by a status where the header
+// is not out yet, else by a frame inside the stream.
+func (x *exchange) fail(e *apierror.Error) {
+	if x.clientLeft || x.r.Context().Err() != nil {
+		x.clientLeft = true
+		return
+	}
+	x.rec.Error = e
+	x.gate.final(func(open bool) {
+		if open {
+			_, _ = x.w.Write(errorFrame(nil, e))
+			return
+		}
+		x.rec.Status = e.Status
+		h := x.w.Header()
+		delete(h, "Cache-Control")
+		x.backendHeader(h)
+		e.Write(x.w)
+	})
+}
+
+// errorFrame appends the in-band form of e and the terminator.
+func errorFrame(dst []byte, e *apierror.Error) []byte {
+	dst = append(dst, "data: "...)
+	dst = append(dst, e.Body()...)
+	return append(dst, "\n\ndata: [DONE]\n\n"...)
+}
+
+// backendHeader names the backend that answered.
+func (x *exchange) backendHeader(h http.Header) {
+	a := x.rec.Last()
+	if a == nil {
+		return
+	}
+	h[headerProvider] = a.target.providerHeader
+	h[headerModel] = a.target.modelHeader
+	h[headerAttempts] = countHeader(len(x.rec.Attempts))
+	if a.upstreamID != "" {
+		h[headerUpstreamID] = []string{a.upstreamID}
+	}
+}
+
+// finish books what is known and tells the observer; it runs however Serve ends.
+func (x *exchange) finish() {
+	x.gate.close()
+	x.release()
+	rec := x.rec
+	if x.clientLeft {
+		rec.Disconnected = true
+		if rec.Status == 0 {
+			rec.Status = apierror.StatusClientClosed
+		}
+	}
+	if rec.Status == 0 { // a panic is on its way; the recovery above answers it
+		rec.Status = http.StatusInternalServerError
+	}
+	x.permit.Spend(rec.Usage.Input + rec.Usage.Output)
+	x.permit.Release()
+	rec.Duration = time.Since(rec.Start)
+	x.g.observer.Finished(rec)
+}
+
+// release gives the request body back. After it nothing can be sent again.
+func (x *exchange) release() {
+	if x.in.Body != nil {
+		x.in.Body.Release()
+		x.in.Body = nil
+	}
+}

@@ -1,0 +1,89 @@
+package relay
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// How upstream connections are kept. The idle pool is far above net/http's
+// default of 2 per host, with which a busy gateway closes and opens a
+// connection for nearly every request.
+const (
+	maxIdlePerProvider = 4096
+	idleTimeout        = 90 * time.Second
+	tcpKeepAlive       = 30 * time.Second
+	// readBuffer and writeBuffer trade memory per open stream for system calls.
+	readBuffer  = 16 << 10
+	writeBuffer = 16 << 10
+	// maxHeaderBytes bounds an upstream's answer header.
+	maxHeaderBytes = 256 << 10
+)
+
+// transportKey is what makes two transports differ. A provider whose key stays
+// the same keeps its open connections through a reload.
+type transportKey struct {
+	base    string
+	connect time.Duration
+}
+
+type dial struct {
+	key transportKey
+	*http.Transport
+}
+
+// transports are the upstream connections by provider id.
+type transports map[string]dial
+
+// reuse puts the provider's transport into next: the old one where the key is
+// unchanged, else a new one. It opens nothing.
+func (t transports) reuse(next transports, provider string, key transportKey) *http.Transport {
+	d, ok := t[provider]
+	if !ok || d.key != key {
+		d = dial{key, newTransport(key.connect)}
+	}
+	next[provider] = d
+	return d.Transport
+}
+
+// closeUnless closes the idle connections of transports that next does not
+// hold. Requests under way on them end undisturbed.
+func (t transports) closeUnless(next transports) {
+	for id, d := range t {
+		if n, ok := next[id]; !ok || n.Transport != d.Transport {
+			d.CloseIdleConnections()
+		}
+	}
+}
+
+// newTransport makes a transport whose TCP connect and TLS handshake may take
+// connect each. Answers arrive as the upstream sent them: it asks for no
+// compression, which only delays a stream's events.
+func newTransport(connect time.Duration) *http.Transport {
+	t := &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: connect, KeepAlive: tcpKeepAlive}).DialContext,
+		TLSHandshakeTimeout:    connect,
+		MaxIdleConnsPerHost:    maxIdlePerProvider,
+		IdleConnTimeout:        idleTimeout,
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
+		ReadBufferSize:         readBuffer,
+		WriteBufferSize:        writeBuffer,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+	}
+	if proxyConfigured() {
+		t.Proxy = http.ProxyFromEnvironment
+	}
+	return t
+}
+
+// proxyConfigured spares every request the look at proxy rules where there are none.
+func proxyConfigured() bool {
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"} {
+		if os.Getenv(name) != "" {
+			return true
+		}
+	}
+	return false
+}
