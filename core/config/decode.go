@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,7 +14,7 @@ import (
 func (l *loader) table(s *section, n *node, path []any, v reflect.Value) {
 	for _, name := range n.names {
 		c := n.fields[name]
-		below := append(path[:len(path):len(path)], name)
+		below := extend(path, name)
 		f := s.lookup(name)
 		if f == nil {
 			n.slip(l.unknown(s, c, below))
@@ -24,7 +25,7 @@ func (l *loader) table(s *section, n *node, path []any, v reflect.Value) {
 	}
 	for _, f := range s.fields {
 		if f.required && n.fields[f.key] == nil && !n.slips[f.key] {
-			l.problemAt(n.key, append(path[:len(path):len(path)], f.key), "this key is missing")
+			l.problemAt(n.key, extend(path, f.key), "this key is missing")
 		}
 	}
 }
@@ -148,7 +149,7 @@ func (l *loader) text(f *field, c *node, path []any, v reflect.Value) {
 		v.Set(reflect.ValueOf(NewSecret(value)))
 		return
 	}
-	if f.enum != nil && !contains(f.enum, value) {
+	if f.enum != nil && !slices.Contains(f.enum, value) {
 		l.problem(c, path, "%s is not one of %s%s", l.quote(path, value), strings.Join(f.enum, ", "), didYouMean(value, f.enum))
 		return
 	}
@@ -222,7 +223,7 @@ func (f *field) bounds() string {
 func (l *loader) strings(c *node, path []any, v reflect.Value) {
 	out := make([]string, 0, len(c.items))
 	for i, item := range c.items {
-		below := append(path[:len(path):len(path)], i)
+		below := extend(path, i)
 		if item.kind != kindString {
 			l.problem(item, below, "must be a string, not %s", item.kind)
 			continue
@@ -237,7 +238,7 @@ func (l *loader) strings(c *node, path []any, v reflect.Value) {
 func (l *loader) headers(c *node, path []any, v reflect.Value) {
 	out := make(Headers, len(c.names))
 	for _, name := range c.names {
-		item, below := c.fields[name], append(path[:len(path):len(path)], name)
+		item, below := c.fields[name], extend(path, name)
 		if item.kind != kindString {
 			l.problem(item, below, "must be a string, not %s", item.kind)
 			continue
@@ -253,7 +254,7 @@ func (l *loader) headers(c *node, path []any, v reflect.Value) {
 func (l *loader) tables(f *field, c *node, path []any, v reflect.Value) {
 	out := reflect.MakeMapWithSize(f.typ, len(c.names))
 	for _, id := range c.names {
-		item, below := c.fields[id], append(path[:len(path):len(path)], id)
+		item, below := c.fields[id], extend(path, id)
 		if item.kind != kindTable {
 			l.problem(item, below, "must be a table, not %s", item.kind)
 			continue
@@ -272,7 +273,7 @@ func (l *loader) tables(f *field, c *node, path []any, v reflect.Value) {
 func (l *loader) list(f *field, c *node, path []any, v reflect.Value) {
 	out := reflect.MakeSlice(f.typ, len(c.items), len(c.items))
 	for i, item := range c.items {
-		below := append(path[:len(path):len(path)], i)
+		below := extend(path, i)
 		if item.kind != kindTable {
 			l.problem(item, below, "must be a table, not %s", item.kind)
 			continue

@@ -168,7 +168,7 @@ func TestPending(t *testing.T) {
 			t.Errorf("%s is a table, not a key", p.key)
 		case p.value != "" && p.value == f.def:
 			t.Errorf("%s: %s is the default", p.key, p.value)
-		case f.enum != nil && !contains(f.enum, p.value):
+		case f.enum != nil && !slices.Contains(f.enum, p.value):
 			t.Errorf("%s cannot be %q", p.key, p.value)
 		case p.note == "":
 			t.Errorf("%s: nothing says what happens instead", p.key)
@@ -193,7 +193,7 @@ func TestSchema(t *testing.T) {
 			if value, _ := f.example(); strings.Trim(value, `"[]`) == "" {
 				t.Errorf("%s: there is neither a default nor a sample", at)
 			}
-			if f.enum != nil && !contains(f.enum, f.def) {
+			if f.enum != nil && !slices.Contains(f.enum, f.def) {
 				t.Errorf("%s: the default %q is not one of %q", at, f.def, f.enum)
 			}
 		}

@@ -79,6 +79,14 @@ func (b *builder) add(e *unstable.Node) {
 	b.done = b.doc.nextLine(end)
 }
 
+// extend returns a copy of path with one more step, up to maxPath.
+func extend(path []any, step any) []any {
+	if len(path) >= maxPath {
+		return path
+	}
+	return append(path[:len(path):len(path)], step)
+}
+
 // keyPart is one part of a dotted key.
 type keyPart struct {
 	name       string
@@ -161,9 +169,8 @@ func (b *builder) again(path []any, at int, old *node) {
 func (b *builder) assign(t *node, path []any, e *unstable.Node) {
 	keys := b.keys(e)
 	last := keys[len(keys)-1]
-	path = path[:len(path):len(path)]
 	for _, k := range keys[:len(keys)-1] {
-		path = append(path, k.name)
+		path = extend(path, k.name)
 		next := t.fields[k.name]
 		switch {
 		case next == nil:
@@ -176,7 +183,7 @@ func (b *builder) assign(t *node, path []any, e *unstable.Node) {
 		}
 		t = next
 	}
-	path = append(path, last.name)
+	path = extend(path, last.name)
 	v := b.value(e.Value(), path, b.valueOffset(last.end))
 	v.key = last.start
 	if old := t.fields[last.name]; old != nil {
@@ -208,11 +215,7 @@ func (b *builder) value(e *unstable.Node, path []any, at int) *node {
 			if c.Raw.Length > 0 {
 				start = b.base + int(c.Raw.Offset)
 			}
-			below := path
-			if len(path) < maxPath {
-				below = append(path[:len(path):len(path)], len(n.items))
-			}
-			n.items = append(n.items, b.value(c, below, start))
+			n.items = append(n.items, b.value(c, extend(path, len(n.items)), start))
 		}
 		return n
 	case unstable.InlineTable:

@@ -46,7 +46,7 @@ type pendingStep struct {
 func (l *loader) walkPending(s *section, v reflect.Value, path []any, step pendingStep) {
 	f := s.lookup(step.rest[0])
 	fv := v.Field(f.index)
-	path = append(path[:len(path):len(path)], f.key)
+	path = extend(path, f.key)
 	step.rest = step.rest[1:]
 	switch f.shape {
 	case shapeTable:
@@ -54,12 +54,12 @@ func (l *loader) walkPending(s *section, v reflect.Value, path []any, step pendi
 	case shapeTables:
 		for _, id := range l.ids(f.key) {
 			if one := fv.MapIndex(reflect.ValueOf(id)); one.IsValid() {
-				l.walkPending(f.sub, one, append(path, id), pendingStep{step.entry, step.rest[1:]})
+				l.walkPending(f.sub, one, extend(path, id), pendingStep{step.entry, step.rest[1:]})
 			}
 		}
 	case shapeList:
 		for i := range fv.Len() {
-			l.walkPending(f.sub, fv.Index(i), append(path, i), pendingStep{step.entry, step.rest[1:]})
+			l.walkPending(f.sub, fv.Index(i), extend(path, i), pendingStep{step.entry, step.rest[1:]})
 		}
 	default:
 		value, want := fmt.Sprint(fv.Interface()), step.entry.value

@@ -126,8 +126,9 @@ func TestSecretsNotInProblems(t *testing.T) {
 		_, err = Parse(path, data, env)
 		check(path, err)
 	}
-	for _, piece := range []string{"", "\"", "'", "=", "\n", "#", "{", "[", "\\", "\x00", "\"\"\"", "x", " = 1 = "} {
-		for i := range len(secretConfig) {
+	for n, piece := range []string{"", "\"", "'", "=", "\n", "#", "{", "[", "\\", "\x00", "\"\"\"", "x", " = 1 = "} {
+		const stride = 5 // every place is tried with some of the pieces
+		for i := n % stride; i < len(secretConfig); i += stride {
 			for _, cut := range []int{0, 1, 2} {
 				// Breaking a canary apart would hide it from the check.
 				if lo, hi := strings.LastIndex(secretConfig[:i], "canary"), min(i+cut, len(secretConfig)); lo >= 0 && i < lo+6 && hi > lo {

@@ -8,8 +8,6 @@ import (
 	"unicode"
 )
 
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
-
 // didYouMean is "; did you mean ...?" or, when nothing is near, "".
 func didYouMean(word string, options []string) string {
 	if near, ok := nearest(word, options); ok {
@@ -23,26 +21,32 @@ const longestWord = 100
 
 // nearest returns the option that word is most likely a slip of: at most a
 // third of its letters wrong, whatever the case and whether - or _ is used.
-// Among equals the first wins.
+// Among equals the one that begins alike for longest wins, then the first.
 func nearest(word string, options []string) (string, bool) {
 	if len(word) > longestWord {
 		return "", false
 	}
 	folded := fold(word)
-	best, found := "", false
-	limit := len(word) / 3
+	best, least, alike := "", len(word)/3+1, -1
 	for _, option := range options {
 		if len(option) > longestWord {
 			continue
 		}
-		if d := distance(folded, fold(option)); d <= limit {
-			best, found, limit = option, true, d-1
-		}
-		if limit < 0 {
-			break
+		other := fold(option)
+		d := distance(folded, other)
+		if same := commonPrefix(folded, other); d < least || d == least && alike >= 0 && same > alike {
+			best, least, alike = option, d, same
 		}
 	}
-	return best, found
+	return best, alike >= 0
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // fold takes the differences off that do not count.
