@@ -1,0 +1,102 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/PPKunOfficial/berry-api/relay"
+)
+
+// trial is the result of test-backend.
+type trial struct {
+	OK             bool       `json:"ok"`
+	Backend        string     `json:"backend"`
+	Provider       string     `json:"provider"`
+	Model          string     `json:"model"`
+	Stream         bool       `json:"stream"`
+	Kind           string     `json:"kind"`
+	Status         int        `json:"status"` // 0: no HTTP answer
+	FirstContentMS float64    `json:"first_content_ms"`
+	DurationMS     float64    `json:"duration_ms"`
+	Usage          trialUsage `json:"usage"`
+	Message        string     `json:"message"`
+}
+
+type trialUsage struct {
+	InputTokens  int  `json:"input_tokens"`
+	OutputTokens int  `json:"output_tokens"`
+	Estimated    bool `json:"estimated"`
+}
+
+func newTestBackend(s *session) *cobra.Command {
+	var t relay.Test
+	c := &cobra.Command{
+		Use:   "test-backend",
+		Short: "Send one short chat to a backend",
+		Long: "test-backend sends one real chat of a few tokens to a model of a provider, in the provider's\n" +
+			"own format, and prints how long the answer took. It needs no running server, and the model\n" +
+			"need not be listed in the configuration. The provider may charge for the tokens.",
+		Example: "  berry-cli test-backend -p openai -m gpt-4\n  berry-cli test-backend -p openai -m gpt-4 --stream --json",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return testBackend(c.Context(), s, t)
+		},
+	}
+	c.Flags().StringVarP(&t.Provider, "provider", "p", "", "`ID` of the provider (required)")
+	c.Flags().StringVarP(&t.Model, "model", "m", "", "the provider's own `NAME` of the model (required)")
+	c.Flags().BoolVar(&t.Stream, "stream", false, "ask for a streamed answer")
+	required(c, "provider", "model")
+	return completingProviders(s, c)
+}
+
+func testBackend(ctx context.Context, s *session, t relay.Test) error {
+	if strings.TrimSpace(t.Model) == "" {
+		return errors.New("--model must not be empty")
+	}
+	cfg, err := s.load()
+	if err != nil {
+		return err
+	}
+	if err := known(cfg, t.Provider); err != nil {
+		return err
+	}
+	gateway, err := relay.New(cfg, relay.Options{Version: version()})
+	if err != nil {
+		return &failed{err}
+	}
+	if models := cfg.Providers[t.Provider].Models; len(models) > 0 && !slices.Contains(models, t.Model) {
+		s.warn(s.Err, "providers.%s.models does not name %q", t.Provider, t.Model)
+	}
+	r := gateway.Current().TestBackend(ctx, t)
+	backend := t.Provider + ":" + t.Model
+	if s.json {
+		err := s.object(trial{
+			OK: r.OK, Backend: backend, Provider: t.Provider, Model: t.Model, Stream: t.Stream,
+			Kind: r.Kind.String(), Status: r.Status,
+			FirstContentMS: milliseconds(r.FirstContent), DurationMS: milliseconds(r.Duration),
+			Usage:   trialUsage{r.Usage.Input, r.Usage.Output, r.Usage.Estimated},
+			Message: r.Message,
+		})
+		if err == nil && !r.OK {
+			err = notGood()
+		}
+		return err
+	}
+	if !r.OK {
+		s.bad("Backend %s connectivity test failed: %s", backend, r.Message)
+		return notGood()
+	}
+	estimated := ""
+	if r.Usage.Estimated {
+		estimated = " (estimated: the provider did not say)"
+	}
+	fmt.Fprintf(s.Out, "  first content  %s\n  total          %s\n  tokens         %d in, %d out%s\n",
+		shown(r.FirstContent), shown(r.Duration), r.Usage.Input, r.Usage.Output, estimated)
+	s.good("Backend %s connectivity test passed", backend)
+	return nil
+}
