@@ -194,7 +194,7 @@ func plain(text string) string {
 }
 
 func (l *loader) inRange(f *field, c *node, path []any, value float64) bool {
-	if (f.min == nil || value > *f.min || value == *f.min && !f.above) && (f.max == nil || value <= *f.max) {
+	if f.min == nil || (value > *f.min || value == *f.min && !f.above) && value <= *f.max {
 		return true
 	}
 	l.problem(c, path, "must be %s, not %s", f.bounds(), clip(c.text))
@@ -205,14 +205,8 @@ func (l *loader) inRange(f *field, c *node, path []any, value float64) bool {
 func (f *field) bounds() string {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	switch {
-	case f.min == nil && f.max == nil:
-		return ""
-	case f.max == nil && f.above:
-		return "above " + number(*f.min)
-	case f.max == nil:
-		return "at least " + number(*f.min)
 	case f.min == nil:
-		return "at most " + number(*f.max)
+		return ""
 	case f.above:
 		return "above " + number(*f.min) + " and at most " + number(*f.max)
 	default:

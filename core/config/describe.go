@@ -33,8 +33,8 @@ type section struct {
 //	toml      the key
 //	default   the value when the key is absent; without it, the zero value
 //	unset     what absence means, for people, where it is not a plain default
-//	min, max  range of a number, both ends included
-//	above     range of a number, this end excluded
+//	min, max  range of a number, both ends included; always the two together
+//	above     instead of min: this end excluded
 //	enum      allowed values, separated by |
 //	env       environment variable that goes before the file
 //	sample    a value for the template where there is no default; | separates the members of an array
@@ -104,6 +104,9 @@ func describe(t reflect.Type) *section {
 		}
 		if above := numberTag(sf.Tag, "above"); above != nil {
 			f.min, f.above = above, true
+		}
+		if (f.min == nil) != (f.max == nil) {
+			panic("config: key " + key + " has half a range")
 		}
 		if enum := sf.Tag.Get("enum"); enum != "" {
 			f.enum = strings.Split(enum, "|")

@@ -176,6 +176,31 @@ func TestPending(t *testing.T) {
 	}
 }
 
+// TestPendingEverywhere checks that the table may name any key, also one of a
+// listing.
+func TestPendingEverywhere(t *testing.T) {
+	l := &loader{name: "c.toml", env: fakeEnv(nil, nil), schema: rootSection(), doc: parse([]byte(
+		"[models.a]\nbackends = [{}, { tags = [\"x\"], weight = 2 }]\n[settings.tls]\ncert_file = \"c\"\n"))}
+	cfg := l.read()
+	l.warnings = nil
+	l.warnPending(cfg, []pendingKey{
+		{"models.*.backends.*.weight", "", "n1"},
+		{"models.*.backends.*.weight", "2", "n2"},
+		{"models.*.backends.*.weight", "3", "n3"},
+		{"settings.tls.cert_file", "", "n4"},
+		{"users.*.name", "", "n5"},
+	})
+	want := "c.toml:2:42: models.a.backends[1].weight: this key is not yet in effect in this version: n1\n" +
+		"    backends = [{}, { tags = [\"x\"], weight = 2 }]\n" +
+		"c.toml:2:42: models.a.backends[1].weight: 2 is not yet in effect in this version: n2\n" +
+		"    backends = [{}, { tags = [\"x\"], weight = 2 }]\n" +
+		"c.toml:4:13: settings.tls.cert_file: this key is not yet in effect in this version: n4\n" +
+		"    cert_file = \"c\"\n"
+	if got := report(l.finish(l.warnings)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestSchema checks the tags that nothing else would: every key is documented
 // and has an example, and every default is one of the values it may have.
 func TestSchema(t *testing.T) {

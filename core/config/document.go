@@ -135,11 +135,6 @@ func newDocument(text []byte) *document {
 func (d *document) position(offset int) (line, column int) {
 	offset = min(max(offset, 0), len(d.text))
 	line = sort.SearchInts(d.lines, offset+1)
-	// The place behind a file's last newline is no line that an editor shows.
-	if offset == len(d.text) && line > 1 && d.lines[line-1] == offset {
-		line--
-		offset--
-	}
 	start := d.lines[line-1]
 	return line, utf8.RuneCount(d.text[start:offset]) + 1
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,7 +63,7 @@ func TestBad(t *testing.T) {
 func failure(t *testing.T, path string, data []byte) Problems {
 	t.Helper()
 	_, err := Parse(path, data, fakeEnv(testVars, testFiles))
-	problems, ok := err.(Problems)
+	problems, ok := errors.AsType[Problems](err)
 	if !ok || len(problems) == 0 {
 		t.Fatalf("%s: got error %v, want problems", path, err)
 	}

@@ -102,7 +102,7 @@ func (l *loader) read() *Config {
 	l.checkProviders(cfg)
 	l.checkModels(cfg)
 	l.checkUsers(cfg)
-	l.warnPending(cfg)
+	l.warnPending(cfg, pending())
 	return cfg
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -194,10 +195,8 @@ func TestEnvironment(t *testing.T) {
 	f := func(vars map[string]string, want string) {
 		t.Helper()
 		got, err := Parse("c.toml", []byte(file), fakeEnv(vars, nil))
-		result := ""
-		if err != nil {
-			result = err.Error()
-		} else {
+		result := fmt.Sprint(err)
+		if err == nil {
 			result = fmt.Sprint(got.Config.Settings.BindAddress, " ", got.Config.Settings.MaxConnections)
 		}
 		if result != want {
@@ -263,5 +262,11 @@ func TestProtectedFile(t *testing.T) {
 	want := "c.toml:2:14: users.u.token_file: cannot read the file: permission denied\n    token_file = \"${WHERE}\""
 	if fmt.Sprint(err) != want {
 		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	if got := Seconds(2.5).Duration(); got != 2500*time.Millisecond {
+		t.Errorf("2.5 seconds are %v", got)
 	}
 }

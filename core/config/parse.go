@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -84,7 +85,7 @@ func extend(path []any, step any) []any {
 	if len(path) >= maxPath {
 		return path
 	}
-	return append(path[:len(path):len(path)], step)
+	return append(slices.Clip(path), step)
 }
 
 // keyPart is one part of a dotted key.

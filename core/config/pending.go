@@ -30,8 +30,8 @@ func pending() []pendingKey {
 	}
 }
 
-func (l *loader) warnPending(cfg *Config) {
-	for _, p := range pending() {
+func (l *loader) warnPending(cfg *Config, table []pendingKey) {
+	for _, p := range table {
 		l.walkPending(l.schema, reflect.ValueOf(cfg).Elem(), nil, pendingStep{p, strings.Split(p.key, ".")})
 	}
 }

@@ -108,8 +108,7 @@ func TestSecretsNotInProblems(t *testing.T) {
 	env := fakeEnv(testVars, testFiles)
 	check := func(what string, err error) {
 		t.Helper()
-		var problems Problems
-		if errors.As(err, &problems) {
+		if problems, ok := errors.AsType[Problems](err); ok {
 			for _, text := range []string{problems.Error(), fmt.Sprintf("%+v", problems), fmt.Sprintf("%#v", problems)} {
 				if strings.Contains(strings.ToLower(text), "canary") {
 					t.Errorf("%s: a problem shows a secret:\n%s", what, text)

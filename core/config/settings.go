@@ -13,8 +13,7 @@ import (
 // reason is why a file could not be read, without its path, which may come
 // out of a variable.
 func reason(err error) string {
-	var wrapped *fs.PathError
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*fs.PathError](err); ok {
 		err = wrapped.Err
 	}
 	switch {

@@ -94,7 +94,7 @@ func (w *templateWriter) keys(s *section) {
 func (w *templateWriter) comment(text string) {
 	const width = 96
 	line := "#"
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if len(line)+1+len(word) > width && line != "#" {
 			w.line(line)
 			line = "#"
