@@ -136,6 +136,10 @@ func (d *document) position(offset int) (line, column int) {
 	offset = min(max(offset, 0), len(d.text))
 	line = sort.SearchInts(d.lines, offset+1)
 	start := d.lines[line-1]
+	// The parser may point into the middle of a character.
+	for offset > start && offset < len(d.text) && !utf8.RuneStart(d.text[offset]) {
+		offset--
+	}
 	return line, utf8.RuneCount(d.text[start:offset]) + 1
 }
 
