@@ -202,7 +202,7 @@ func demoText(base, token string) string {
     -d '%s'
 `, flags, base, token, body)
 	}
-	see := func(path, what string) string { return fmt.Sprintf("  %-60s %s\n", "curl "+base+path, what) }
+	see := func(path, what string) string { return fmt.Sprintf("  %-50s # %s\n", "curl "+base+path, what) }
 	return "Berry API, a demonstration: three fake providers in this process, one cheap and flaky, one\n" +
 		"steady, one premium, behind the models demo-smart, demo-failover and demo-weighted.\n\n" +
 		"  Base URL  " + base + "/v1\n" +
@@ -217,6 +217,6 @@ func demoText(base, token string) string {
 `, base, token) +
 		"\nLook:\n" + see("/health", "is everything well") + see("/metrics", "what the providers did") +
 		see("/prometheus", "the same for Prometheus") + see("/smart-ai/weights", "what smart_ai has learned") +
-		see("/admin/backend-health -H 'Authorization: Bearer "+token+"'", "") +
+		"  curl " + base + "/admin/backend-health -H 'Authorization: Bearer " + token + "'\n" +
 		"\nCtrl-C ends it.\n\n"
 }

@@ -27,7 +27,7 @@ var families = []family{
 	{"load_balance_selections_total", "counter", "Picks, by model, strategy and provider."},
 	{"smart_ai_confidence_score", "gauge", "How much smart_ai trusts the backend, from 0 to 1."},
 	{"circuit_breaker_state", "gauge", "0 closed, 1 half-open, 2 open."},
-	{"berry_time_to_first_content_seconds", "histogram", "Time from a request's arrival to the first content sent to the client."},
+	{"berry_time_to_first_content_seconds", "histogram", "Time from a streamed request's arrival to the first content sent to the client."},
 	{"berry_overhead_seconds", "histogram", "Time from a request's arrival to its first attempt, reading its body included."},
 	{"berry_tokens_total", "counter", "Tokens used; cached_input is a part of input, reasoning a part of output."},
 	{"berry_cost_usd_total", "counter", "Cost by the listings' prices, in US dollars."},

@@ -77,7 +77,7 @@ func (o *watcher) Finished(r *relay.Record) {
 		if r.Cost > 0 {
 			s.cost.Add(r.Cost)
 		}
-		if r.FirstContent > 0 {
+		if r.Stream && r.FirstContent > 0 { // a plain answer's first content is all of it
 			s.firstContent.Update(r.FirstContent.Seconds())
 		}
 		if r.Error != nil && r.Committed {

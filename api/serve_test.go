@@ -1,0 +1,288 @@
+package api_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/api"
+	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+)
+
+func TestStartingLine(t *testing.T) {
+	b := start(t, setup{})
+	address := b.srv.Addr().String()
+	if b.srv.AdminAddr().String() != address {
+		t.Errorf("admin address %v", b.srv.AdminAddr())
+	}
+	lines := b.lines("Starting Berry API")
+	want := `{"timestamp":"TIME","level":"INFO","target":"berry_api::api","message":"Starting Berry API","fields":{"address":"` +
+		address + `","serves":"all","version":"1.2.3","config":"test.toml"}}`
+	if len(lines) != 1 || plain(lines[0].raw) != want {
+		t.Errorf("%+v\nwant %s", lines, want)
+	}
+	if !refused(address) {
+		t.Error("it listens after Run")
+	}
+}
+
+func TestConfigurationWarningsAreLogged(t *testing.T) {
+	b := start(t, setup{config: strings.Replace(usual, `allowed_models = ["pool"]`, `allowed_models = ["pool", "nope"]`, 1)})
+	lines := b.lines("Configuration warning")
+	if len(lines) != 1 || lines[0].Level != "WARN" || lines[0].Fields["key"] != "users.narrow.allowed_models[1]" {
+		t.Errorf("%+v", lines)
+	}
+}
+
+func TestListenFails(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	b := &berry{t: t, one: mockllm.Start(t, nil), two: mockllm.Start(t, nil)}
+	f := func(settings string) {
+		t.Helper()
+		srv, err := api.New(b.load(setup{settings: settings}), api.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := srv.Run(context.Background()); err == nil {
+			t.Errorf("%q: no error", settings)
+		}
+		if srv.Addr() != nil {
+			t.Errorf("%q: address %v", settings, srv.Addr())
+		}
+	}
+	f("bind_address = \"" + taken.Addr().String() + "\"\n")
+	f("bind_address = \"127.0.0.1:0\"\nadmin_bind_address = \"" + taken.Addr().String() + "\"\n")
+	f("log_file = \"" + t.TempDir() + "\"\n") // a folder
+	if _, err := api.New(b.load(setup{}), api.Options{LogFilter: "info,relay=loud"}); err == nil {
+		t.Error("a filter that is none: no error")
+	}
+}
+
+func TestAdminAddress(t *testing.T) {
+	b := start(t, setup{settings: "admin_bind_address = \"127.0.0.1:0\"\n"})
+	admin := *b
+	admin.url = "http://" + b.srv.AdminAddr().String()
+	if admin.url == b.url {
+		t.Fatalf("both on %s", b.url)
+	}
+	for _, route := range append(append([]string{}, adminRoutes...), statusRoutes...) {
+		if got := b.outcome(route, adminToken); got != "404 not_found" {
+			t.Errorf("the API's address: %s: %s", route, got)
+		}
+		if got := admin.outcome(route, adminToken); got != "200" {
+			t.Errorf("the admin address: %s: %s", route, got)
+		}
+	}
+	for _, route := range userRoutes {
+		if got := b.outcome(route, annToken); got != "200" {
+			t.Errorf("the API's address: %s: %s", route, got)
+		}
+		if got := admin.outcome(route, annToken); got != "404 not_found" {
+			t.Errorf("the admin address: %s: %s", route, got)
+		}
+	}
+	for _, route := range openRoutes {
+		if got := b.outcome(route, "") + admin.outcome(route, ""); got != "200200" {
+			t.Errorf("%s: %s", route, got)
+		}
+	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "berry.sock")
+	settings := "bind_address = \"unix:" + path + "\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n"
+	// A killed process leaves its socket behind.
+	stale, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.(*net.UnixListener).SetUnlinkOnClose(false)
+	stale.Close()
+
+	b := start(t, setup{settings: settings})
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
+	defer client.CloseIdleConnections()
+	get := func(token string) answer {
+		t.Helper()
+		r, _ := http.NewRequest("GET", "http://berry/v1/models", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("X-Forwarded-For", "9.9.9.9, 10.0.0.1")
+		res, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.read(res)
+	}
+	if a := get(annToken); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := get(badToken); a.status != 401 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	// The socket of a live server is not taken away from it.
+	second, err := api.New(b.load(setup{settings: settings}), api.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Listen(); err == nil {
+		t.Error("two servers on one socket")
+	}
+	if lines := b.lines("Authentication failed"); len(lines) != 1 || lines[0].Fields["client"] != "9.9.9.9" {
+		t.Errorf("%+v", lines)
+	}
+	if lines := b.lines("Starting Berry API"); lines[0].Fields["address"] != "unix:"+path {
+		t.Errorf("%+v", lines)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+}
+
+// dialog is a connection of which the test decides when it closes.
+type dialog struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (b *berry) dial() dialog {
+	b.t.Helper()
+	c, err := net.Dial("tcp", b.srv.Addr().String())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = c.Close() })
+	return dialog{c, bufio.NewReader(c)}
+}
+
+func (d dialog) ask() { _, _ = io.WriteString(d, "GET /livez HTTP/1.1\r\nHost: berry\r\n\r\n") }
+
+func (d dialog) answered() error {
+	res, err := http.ReadResponse(d.r, nil)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return errors.Join(err, res.Body.Close())
+}
+
+func TestMaxConnections(t *testing.T) {
+	b := start(t, setup{settings: "max_connections = 2\n"})
+	one, two, three := b.dial(), b.dial(), b.dial()
+	for _, d := range []dialog{one, two} {
+		d.ask()
+		if err := d.answered(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	three.ask()
+	_ = three.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if _, err := three.r.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the third connection: %v, want it to wait", err)
+	}
+	_ = three.SetReadDeadline(time.Time{})
+	_ = one.Close()
+	if err := three.answered(); err != nil {
+		t.Errorf("the third connection, after the first is gone: %v", err)
+	}
+}
+
+// hanging streams a first chunk, and the rest when it may.
+func hanging(more <-chan struct{}) mockllm.Script {
+	return func(*mockllm.Seen) []mockllm.Step {
+		return []mockllm.Step{mockllm.SSE(chunk("first")), mockllm.Wait(more), mockllm.SSE(chunk("second"), finish, "[DONE]"), mockllm.EOF()}
+	}
+}
+
+// stream begins a stream and waits for its first content.
+func (b *berry) stream() (*http.Response, *bytes.Buffer) {
+	b.t.Helper()
+	r, _ := http.NewRequest("POST", b.url+"/v1/chat/completions", strings.NewReader(`{"model":"pool","stream":true,"messages":[]}`))
+	r.Header.Set("Authorization", "Bearer "+annToken)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = res.Body.Close() })
+	var got bytes.Buffer
+	buf := make([]byte, 4096)
+	for !strings.Contains(got.String(), "first") {
+		n, err := res.Body.Read(buf)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		got.Write(buf[:n])
+	}
+	return res, &got
+}
+
+func TestDrain(t *testing.T) {
+	more := make(chan struct{})
+	b := start(t, setup{one: hanging(more)})
+	res, got := b.stream()
+	stopped := make(chan error, 1)
+	go func() { stopped <- b.stop() }()
+	eventually(t, "no new connections", func() bool { return refused(b.srv.Addr().String()) })
+	select {
+	case err := <-stopped:
+		t.Fatalf("it stopped before the stream ended: %v", err)
+	default:
+	}
+	close(more)
+	if _, err := got.ReadFrom(res.Body); err != nil || !strings.HasSuffix(got.String(), "data: [DONE]\n\n") {
+		t.Errorf("the stream: %v %q", err, got)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	lines := b.lines("Backend selected")
+	if len(lines) != 1 || lines[0].Fields["error"] != nil {
+		t.Errorf("%+v", lines)
+	}
+	if lines := b.lines("Draining"); len(lines) != 1 || lines[0].Fields["in_flight"] != 1.0 {
+		t.Errorf("%+v", lines)
+	}
+}
+
+func TestDrainCancelsStragglers(t *testing.T) {
+	b := start(t, setup{
+		config:   strings.Replace(usual, "[providers.one]", "[providers.one]", 1),
+		settings: "bind_address = \"127.0.0.1:0\"\n",
+		one:      hanging(make(chan struct{})),
+	})
+	// The grace is read when the drain begins.
+	short := b.load(setup{})
+	short.Config.Settings.ShutdownGraceSeconds = 0.05
+	if err := b.srv.Reload(short); err != nil {
+		t.Fatal(err)
+	}
+	res, _ := b.stream()
+	if err := b.stop(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if rest, err := io.ReadAll(res.Body); err == nil && strings.Contains(string(rest), `"finish_reason":"stop"`) {
+		t.Errorf("a cut stream looks whole: %q", rest)
+	}
+	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := b.one.Requests()[0].WaitLeft(limit); err != nil {
+		t.Errorf("the upstream call goes on: %v", err)
+	}
+	if lines := b.lines("Backend selected"); len(lines) != 1 {
+		t.Errorf("%+v", lines)
+	}
+}
