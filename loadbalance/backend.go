@@ -15,16 +15,16 @@ import (
 // late by that step; whatever must be exact, which is the trial slot and the
 // limits, is decided again when the pick is taken.
 type backend struct {
-	fleet *Fleet
-	id    string
-	group atomic.Pointer[group]
-
+	// What every pick reads comes first, in one cache line.
 	word         atomic.Uint32 // see the word* bits
+	latency      latency       // written under mu
+	confidence   confidence    // written under mu
 	blockedUntil atomic.Int64  // until when wordTimed holds it back
 	trialAt      atomic.Int64  // from when wordUserTrial lets a request try
 	exploreAt    atomic.Int64  // from when smart_ai may explore it again after a failure; 0: at any time
-	latency      latency       // written under mu
-	confidence   confidence    // written under mu
+	group        atomic.Pointer[group]
+	fleet        *Fleet
+	id           string
 
 	_ [64]byte // what every pick writes is kept off the line that every pick reads
 
@@ -98,10 +98,14 @@ const (
 // standing is the one place where Pick, Again and Snapshot learn whether a
 // backend may be used. Concurrency limits come on top.
 func (b *backend) standing(now int64) standing {
-	w := b.word.Load()
-	if w&stateBits == 0 {
-		return standsHealthy
+	if w := b.word.Load(); w&stateBits != 0 {
+		return b.weigh(w, now)
 	}
+	return standsHealthy
+}
+
+// weigh is the rare half of standing, apart so that the other is inlined.
+func (b *backend) weigh(w uint32, now int64) standing {
 	switch {
 	case w&wordDrained != 0:
 		return standsDrained

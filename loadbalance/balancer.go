@@ -44,7 +44,7 @@ type Balancer struct {
 	usage    usage
 
 	tagBits map[string]uint // number of each tag that a listing has; nil if there are more than 64
-	spare   sync.Pool       // of *[]*Node, for more candidates than a request can hold
+	rooms   sync.Pool       // of *room
 }
 
 // Balancer builds a balancer over the fleet, with a state for each backend
@@ -75,15 +75,17 @@ func (f *Fleet) Balancer(c Config) (*Balancer, error) {
 			listing:  l,
 			index:    i,
 			first:    firsts[l.ID],
+			weight:   l.Weight,
+			priority: l.Priority,
+			prices:   prices{l.InputPrice, l.OutputPrice, l.RequestPrice},
 			hash:     scatter(uint64(i)),
 			premium:  slices.Contains(l.Tags, premiumTag),
 			priced:   l.priced(),
 		})
 	}
 	b.numberTags()
-	b.spare.New = func() any {
-		s := make([]*Node, len(b.nodes))
-		return &s
+	b.rooms.New = func() any {
+		return &room{nodes: make([]*Node, len(b.nodes)), weights: make([]float64, len(b.nodes))}
 	}
 	return b, nil
 }
@@ -141,12 +143,23 @@ func (b *Balancer) Name() string { return b.name }
 func (b *Balancer) Pick(r *Request) (*Lease, error) {
 	first := r.balancer != b || !r.retry
 	r.begin(b)
-	buf := r.candidates[:]
-	if len(b.nodes) > len(buf) {
-		spare := b.spare.Get().(*[]*Node)
-		defer b.spare.Put(spare)
-		buf = *spare
+	if len(b.nodes) > inlineCandidates {
+		return b.pickLarge(r, first)
 	}
+	return b.pick(r, first, r.nodes[:])
+}
+
+// pickLarge is pick with borrowed room.
+func (b *Balancer) pickLarge(r *Request, first bool) (*Lease, error) {
+	r.borrowed = b.rooms.Get().(*room)
+	defer func() {
+		b.rooms.Put(r.borrowed)
+		r.borrowed = nil
+	}()
+	return b.pick(r, first, r.borrowed.nodes)
+}
+
+func (b *Balancer) pick(r *Request, first bool, buf []*Node) (*Lease, error) {
 	// A pick fails only when another goroutine took the last slot in between;
 	// then the filter will not pass that node again.
 	for range len(b.nodes) {
@@ -162,7 +175,7 @@ func (b *Balancer) Pick(r *Request) (*Lease, error) {
 		if l := n.take(r); l != nil {
 			r.markTried(n.first)
 			if first {
-				n.backend.budget.earn(b.fleet.policy.Load().RetryRatio)
+				n.backend.budget.earn(r.policy.RetryRatio)
 			}
 			return l, nil
 		}
@@ -202,17 +215,15 @@ func (b *Balancer) filter(r *Request, buf []*Node) []*Node {
 // whether it left out usable ones that are unhealthy.
 func (b *Balancer) passing(r *Request, buf []*Node, worst standing) (c []*Node, unhealthy bool) {
 	k := 0
-	limited := false
 	for _, n := range b.nodes {
-		if !n.allowed(r) {
-			limited = true
+		if r.filtered && !n.allowed(r) {
 			continue
 		}
 		if r.retry && r.wasTried(n.first) {
 			continue
 		}
 		s := n.backend.standing(r.now)
-		if s > standsUnhealthy || n.backend.group.Load().full() {
+		if s > standsUnhealthy || r.policy.limited && n.backend.group.Load().full() {
 			continue
 		}
 		if s > worst {
@@ -222,7 +233,6 @@ func (b *Balancer) passing(r *Request, buf []*Node, worst standing) (c []*Node, 
 		buf[k] = n
 		k++
 	}
-	r.limited = limited
 	return buf[:k], unhealthy
 }
 

@@ -6,6 +6,10 @@ const (
 	// confidenceHalfLife is how fast the confidence of an idle backend drifts
 	// to the initial one: an hour forgives, and forgets, half.
 	confidenceHalfLife = time.Hour
+	// confidenceRest is how long a confidence stands before it begins to
+	// drift, so that it need not be computed for a backend in use. By then it
+	// would have drifted by a five hundredth of the way.
+	confidenceRest = 10 * time.Second
 	// trusted is the confidence from which smart_ai exploits a backend, and
 	// to which a recovered one is lifted: it is used again at once, and left
 	// again at its first failure.
@@ -25,10 +29,13 @@ func (c *confidence) at(now int64, s *SmartAI) float64 {
 	if !ok {
 		return s.InitialConfidence
 	}
-	if s.TimeDecay {
-		v = s.InitialConfidence + (v-s.InitialConfidence)*halved(age, confidenceHalfLife)
+	if s.TimeDecay && age > confidenceRest {
+		v = s.InitialConfidence + (v-s.InitialConfidence)*halved(age-confidenceRest, confidenceHalfLife)
 	}
-	return min(max(v, s.MinConfidence), 1)
+	if v < s.MinConfidence { // the policy may have changed since it was set
+		return s.MinConfidence
+	}
+	return v
 }
 
 // move adds d to the confidence of this moment.

@@ -7,7 +7,7 @@ type failover struct{}
 func (*failover) Pick(c []*Node, _ *Request) int {
 	best := 0
 	for i, n := range c {
-		if n.listing.Priority < c[best].listing.Priority {
+		if n.priority < c[best].priority {
 			best = i
 		}
 	}
@@ -18,12 +18,4 @@ func (*failover) Pick(c []*Node, _ *Request) int {
 // ones, which failover does not look at.
 func (s *failover) Explain(c []*Node, r *Request, out []Weighing) {
 	explainChoice(c, out, s.Pick(c, r))
-}
-
-// explainChoice explains a strategy that picks c[best] for sure.
-func explainChoice(c []*Node, out []Weighing, best int) {
-	for i, n := range c {
-		out[i] = Weighing{Weight: n.listing.Weight}
-	}
-	out[best].Share = 1
 }

@@ -75,9 +75,9 @@ func halved(age, halfLife time.Duration) float64 {
 	if x > 1000 {
 		return 0
 	}
-	whole := math.Floor(x)
-	f := x - whole
+	whole := int64(x)
+	f := x - float64(whole)
 	// Cubic through 2^-f at 0, 1/3, 2/3 and 1.
 	p := 1 + f*(-0.6915176281+f*(0.2310276132+f*-0.0395099851))
-	return p * math.Float64frombits(uint64(1023-int64(whole))<<52)
+	return p * math.Float64frombits(uint64(1023-whole)<<52)
 }

@@ -10,15 +10,20 @@ import (
 // pick. Its methods take the request that is being picked for where the
 // answer depends on the moment; all of them are cheap and take no lock.
 type Node struct {
-	balancer *Balancer
-	backend  *backend
-	listing  Listing
-	index    int
-	first    int    // index of the first listing of the same backend
+	// What every pick reads comes first, in one cache line.
+	backend *backend
+	weight  float64 // listing.Weight
+	first   int     // index of the first listing of the same backend
+	prices  prices
+	priced  bool
+	premium bool
+
 	tags     uint64 // mask of the listing's tags, if the balancer numbers them
 	hash     uint64 // random-looking, for sets of nodes
-	premium  bool
-	priced   bool
+	priority int    // listing.Priority
+	balancer *Balancer
+	index    int
+	listing  Listing
 }
 
 // ID is the backend's id.
@@ -55,12 +60,12 @@ func (n *Node) Latency(r *Request) (time.Duration, bool) {
 
 // Confidence is how much smart_ai trusts the backend, in [0,1].
 func (n *Node) Confidence(r *Request) float64 {
-	return n.backend.confidence.at(r.now, &n.backend.fleet.policy.Load().SmartAI)
+	return n.backend.confidence.at(r.now, &r.policy.SmartAI)
 }
 
 // Cost is the expected price of one request in USD, at the average numbers of
 // tokens of this balancer's requests; 0 if the listing has no prices.
-func (n *Node) Cost() float64 { return n.balancer.usage.price(&n.listing) }
+func (n *Node) Cost() float64 { return n.balancer.usage.typical().price(n.prices) }
 
 // Stage is the share of its weight that a recovering backend should count, in
 // percent: 30, 50 or 100.

@@ -26,6 +26,8 @@ type Policy struct {
 	// Groups holds limits and checks by group. A group that is not in it has
 	// no limit and no checks.
 	Groups map[string]Group
+
+	limited bool // some group has a MaxConcurrent
 }
 
 // Group is what backends that share an account have in common.
@@ -103,6 +105,10 @@ func (p Policy) normalised() *Policy {
 	}
 	p.SmartAI = p.SmartAI.normalised()
 	p.Groups = maps.Clone(p.Groups)
+	p.limited = false
+	for _, g := range p.Groups {
+		p.limited = p.limited || g.MaxConcurrent > 0
+	}
 	return &p
 }
 

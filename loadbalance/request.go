@@ -14,6 +14,12 @@ const (
 	inlineLeases = 8
 )
 
+// room is what a pick borrows for more candidates than a request can hold.
+type room struct {
+	nodes   []*Node
+	weights []float64
+}
+
 // Request is the state of one request's picking: who may be picked, and what
 // was tried. The caller owns it and can keep it inside a struct of its own;
 // the zero value is ready. It is not for concurrent use and must not be
@@ -28,17 +34,22 @@ type Request struct {
 	Only string
 
 	balancer *Balancer
-	now      int64
-	tags     uint64 // mask of Tags in the balancer's numbering
-	retry    bool   // the request was picked for before
-	limited  bool   // tags or Only leave out some listing
+	policy   *Policy // as of the latest pick
+	now      int64   // moment of the latest pick
+	tags     uint64  // mask of Tags in the balancer's numbering
+	filtered bool    // Tags or Only may leave out something
+	retry    bool    // the request was picked for before
 
 	tried     uint64   // by index, the first 64 listings
 	triedMore []uint64 // the others
 
-	candidates [inlineCandidates]*Node
-	leases     [inlineLeases]Lease
-	next       int // lease to use next
+	// Where a pick puts its candidates and a strategy their weights; more than
+	// that is borrowed for the pick.
+	nodes    [inlineCandidates]*Node
+	weights  [inlineCandidates]float64
+	borrowed *room
+	leases   [inlineLeases]Lease
+	next     int // lease to use next
 }
 
 // Reset makes r ready for another request. Leases that are not reported yet
@@ -52,7 +63,6 @@ func (r *Request) Reset() {
 func (r *Request) forget() {
 	r.balancer, r.retry, r.tried = nil, false, 0
 	clear(r.triedMore)
-	clear(r.candidates[:])
 }
 
 // begin prepares r for a pick of b. Picking from another balancer than before
@@ -61,10 +71,14 @@ func (r *Request) begin(b *Balancer) {
 	if r.balancer != b {
 		r.forget()
 		r.balancer = b
-		r.limited = false
 	}
 	r.now = b.fleet.now()
-	r.tags = b.tagMask(r.Tags)
+	r.policy = b.fleet.policy.Load()
+	tagged := !r.AllTags && len(r.Tags) > 0
+	r.filtered = tagged || r.Only != ""
+	if tagged {
+		r.tags = b.tagMask(r.Tags)
+	}
 }
 
 func (r *Request) wasTried(i int) bool {
@@ -86,6 +100,15 @@ func (r *Request) markTried(i int) {
 		r.triedMore = slices.Grow(r.triedMore, n-len(r.triedMore))[:n]
 	}
 	r.triedMore[i/64] |= 1 << (i % 64)
+}
+
+// scratch returns room for n numbers, with anything in it, until the end of
+// the pick.
+func (r *Request) scratch(n int) []float64 {
+	if r.borrowed != nil {
+		return r.borrowed.weights[:n]
+	}
+	return r.weights[:n]
 }
 
 // lease returns an unused lease.

@@ -45,9 +45,7 @@ func (s *roundRobin) Pick(c []*Node, r *Request) int {
 }
 
 // Explain gives each candidate the same share.
-func (*roundRobin) Explain(c []*Node, _ *Request, out []Weighing) {
-	explainWeights(c, out, func(*Node) float64 { return 1 })
-}
+func (*roundRobin) Explain(_ []*Node, _ *Request, out []Weighing) { explainUniform(out) }
 
 // scatter makes a number that looks random of x: the finalizer of SplitMix64
 // (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).

@@ -4,7 +4,7 @@ import "math"
 
 const (
 	// costTolerance is how much dearer than the cheapest a backend may be to
-	// count as cheap.
+	// count as cheap: small differences in price are worth less than a choice.
 	costTolerance = 1.5
 	// dearShare is the part of its share that a dear backend is explored with,
 	// so that one cheap and one premium backend do not send a tenth of all
@@ -23,162 +23,145 @@ const (
 // trusted, all are drawn from by their score. The other requests explore: they
 // draw from all by score, dear ones at a tenth, and leave out for a while what
 // failed. A backend that is due for its recovery trial gets the next request
-// if it is no dearer than the best.
+// if it is no dearer than the best: it has no other way back.
 //
 // The score is confidence x weight x stage of recovery, x the bonus for proven
 // backends that are not premium.
 type smartAI struct{}
 
-// smartView is the moment that one pick sees.
+// smartView is what smart_ai sees of the candidates at the moment of a pick.
+// It is the same for Pick and Explain.
 type smartView struct {
-	r       *Request
-	s       *SmartAI
-	ceiling float64 // highest cost that is cheap
+	request typical
+	ceiling float64   // the highest cost that is cheap
+	scores  []float64 // by candidate
+	best    int       // the one to exploit
+	trusted bool      // it is one that is trusted
+	trial   int       // the one that is due for its trial; -1: none
 }
 
-// newSmartView looks for the cheapest of the confident candidates with a
-// price, or of all with a price if none of them is confident.
-func newSmartView(c []*Node, r *Request) smartView {
-	v := smartView{r: r, s: &r.balancer.fleet.policy.Load().SmartAI}
+// look fills the view.
+func (v *smartView) look(c []*Node, r *Request) {
+	s := &r.policy.SmartAI
+	v.request = r.balancer.usage.typical()
+	v.scores = r.scratch(len(c)) // confidences, until they are scored
 	cheapest, confident := math.Inf(1), math.Inf(1)
-	for _, n := range c {
+	for i, n := range c {
+		v.scores[i] = n.backend.confidence.at(r.now, s)
 		if !n.priced {
 			continue
 		}
-		cost := n.Cost()
-		cheapest = min(cheapest, cost)
-		if cost < confident && v.confidence(n) >= trusted {
+		cost := v.request.price(n.prices)
+		if cost < cheapest {
+			cheapest = cost
+		}
+		if cost < confident && v.scores[i] >= trusted {
 			confident = cost
 		}
 	}
-	v.ceiling = cheapest * costTolerance
 	if !math.IsInf(confident, 1) {
-		v.ceiling = confident * costTolerance
+		cheapest = confident
 	}
-	return v
+	v.ceiling = cheapest * costTolerance
+	v.choose(c, r)
 }
 
-func (v *smartView) confidence(n *Node) float64 { return n.backend.confidence.at(v.r.now, v.s) }
+// choose scores the candidates and finds the best.
+func (v *smartView) choose(c []*Node, r *Request) {
+	bonus := r.policy.SmartAI.StabilityBonus
+	v.best, v.trusted, v.trial = 0, false, -1
+	top, cheap := 0.0, false
+	for i, n := range c {
+		confidence := v.scores[i]
+		score := confidence * n.stagedWeight()
+		if confidence > provenConfidence && !n.premium {
+			score *= bonus
+		}
+		v.scores[i] = score
+		if n.backend.word.Load()&stateBits != 0 && v.trial < 0 && n.Trial(r) {
+			v.trial = i
+		}
+		// The score decides before the price, which takes longer to know.
+		if confidence < trusted || cheap && score <= top {
+			continue
+		}
+		isCheap := v.cheap(n)
+		if v.trusted && (cheap && !isCheap || cheap == isCheap && score <= top) {
+			continue
+		}
+		v.best, v.trusted, top, cheap = i, true, score, isCheap
+	}
+	if v.trial >= 0 && v.cheap(c[v.best]) && !v.cheap(c[v.trial]) {
+		v.trial = -1
+	}
+}
 
 // cheap reports whether the node is in the cheap tier. Of one without a price
 // only its tag tells.
 func (v *smartView) cheap(n *Node) bool {
 	if n.priced {
-		return n.Cost() <= v.ceiling
+		return v.request.price(n.prices) <= v.ceiling
 	}
 	return !n.premium
 }
 
-// score is what backends are compared by within a tier.
-func (v *smartView) score(n *Node) (score, confidence float64) {
-	confidence = v.confidence(n)
-	score = confidence * stagedWeight(n)
-	if confidence > provenConfidence && !n.premium {
-		score *= v.s.StabilityBonus
-	}
-	return score, confidence
-}
-
-// best returns the one to exploit; ok is false if none is trusted.
-func (v *smartView) best(c []*Node) (best int, ok bool) {
-	top, cheap := 0.0, false
+// chances turns the scores into what candidates are explored with, and
+// reports whether there is any.
+func (v *smartView) chances(c []*Node, r *Request) bool {
+	found := false
 	for i, n := range c {
-		score, confidence := v.score(n)
-		if confidence < trusted {
-			continue
+		switch {
+		case r.now < n.backend.exploreAt.Load():
+			v.scores[i] = 0
+		case !v.cheap(n):
+			v.scores[i] *= dearShare
 		}
-		isCheap := v.cheap(n)
-		if ok && (cheap && !isCheap || cheap == isCheap && score <= top) {
-			continue
-		}
-		best, ok, top, cheap = i, true, score, isCheap
+		found = found || v.scores[i] > 0
 	}
-	return best, ok
+	return found
 }
 
-// chance is what a node is drawn with when exploring.
-func (v *smartView) chance(n *Node) float64 {
-	if v.r.now < n.backend.exploreAt.Load() {
-		return 0
+func (*smartAI) Pick(c []*Node, r *Request) int {
+	var v smartView
+	v.look(c, r)
+	switch {
+	case v.trial >= 0:
+		return v.trial
+	case !v.trusted:
+		return draw(v.scores, r)
+	case r.Float64() >= r.policy.SmartAI.ExplorationRatio, !v.chances(c, r):
+		return v.best
 	}
-	score, _ := v.score(n)
-	if !v.cheap(n) {
-		score *= dearShare
-	}
-	return score
-}
-
-// trial returns a node that is due for its trial and not dearer than the tier
-// of the best one.
-func (v *smartView) trial(c []*Node, best int) (int, bool) {
-	for i, n := range c {
-		if n.backend.word.Load()&stateBits != 0 && n.Trial(v.r) && (v.cheap(n) || !v.cheap(c[best])) {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
-func (s *smartAI) Pick(c []*Node, r *Request) int {
-	v := newSmartView(c, r)
-	best, ok := v.best(c)
-	if i, due := v.trial(c, best); due {
-		return i
-	}
-	if !ok {
-		return byWeight(c, r, func(n *Node) float64 { score, _ := v.score(n); return score })
-	}
-	if r.Float64() >= v.s.ExplorationRatio {
-		return best
-	}
-	i := s.explore(c, &v, best)
-	if n := c[i].backend; n.exploreAt.Load() != 0 {
-		n.exploreAt.Store(r.now + int64(r.balancer.fleet.policy.Load().RecoveryInterval))
+	i := draw(v.scores, r)
+	// After a failure once per interval: the next look is an interval away.
+	if b := c[i].backend; b.exploreAt.Load() != 0 {
+		b.exploreAt.Store(r.now + int64(r.policy.RecoveryInterval))
 	}
 	return i
 }
 
-// explore draws by chance; the best one if nothing has any.
-func (*smartAI) explore(c []*Node, v *smartView, best int) int {
-	sum := 0.0
-	for _, n := range c {
-		sum += v.chance(n)
-	}
-	if !(sum > 0) {
-		return best
-	}
-	return byWeight(c, v.r, v.chance)
-}
-
-// Explain gives scores as weights and the probability of the next pick as
-// shares.
+// Explain gives the scores as weights, and as shares the probabilities of the
+// next pick.
 func (*smartAI) Explain(c []*Node, r *Request, out []Weighing) {
-	v := newSmartView(c, r)
-	best, ok := v.best(c)
-	trial, due := v.trial(c, best)
+	var v smartView
+	v.look(c, r)
+	for i := range c {
+		out[i].Weight = v.scores[i]
+	}
+	explored := 0.0
 	switch {
-	case due:
-		explainChoice(c, out, trial)
-	case !ok:
-		explainWeights(c, out, func(n *Node) float64 { score, _ := v.score(n); return score })
-	default:
-		explainWeights(c, out, v.chance)
-		explored := 0.0
-		for i := range c {
-			explored += out[i].Weight
-		}
-		for i := range c {
-			if !(explored > 0) {
-				out[i].Share = 0
-			}
-			out[i].Share *= v.s.ExplorationRatio
-		}
-		out[best].Share += 1 - v.s.ExplorationRatio
-		if !(explored > 0) {
-			out[best].Share = 1
-		}
+	case v.trial >= 0:
+		out[v.trial].Share = 1
+		return
+	case !v.trusted:
+		explored = 1
+	case v.chances(c, r):
+		explored = r.policy.SmartAI.ExplorationRatio
 	}
-	for i, n := range c {
-		out[i].Weight, _ = v.score(n)
+	drawn := make([]Weighing, len(c))
+	explainDraw(v.scores, drawn)
+	for i := range c {
+		out[i].Share = drawn[i].Share * explored
 	}
+	out[v.best].Share += 1 - explored
 }

@@ -4,13 +4,28 @@ package loadbalance
 // backend scaled by its stage.
 type smartWeightedFailover struct{}
 
-func (*smartWeightedFailover) Pick(c []*Node, r *Request) int { return byWeight(c, r, stagedWeight) }
-
-func (*smartWeightedFailover) Explain(c []*Node, _ *Request, out []Weighing) {
-	explainWeights(c, out, stagedWeight)
+func (*smartWeightedFailover) Pick(c []*Node, r *Request) int {
+	return draw(stagedWeights(c, r), r)
 }
 
-// stagedWeight is the weight that a node counts at its stage of recovery.
-func stagedWeight(n *Node) float64 {
-	return n.listing.Weight * float64(n.backend.stage()) / fullStage
+func (*smartWeightedFailover) Explain(c []*Node, r *Request, out []Weighing) {
+	explainDraw(stagedWeights(c, r), out)
+}
+
+// stagedWeights returns the weights that the nodes count at their stages of
+// recovery.
+func stagedWeights(c []*Node, r *Request) []float64 {
+	w := r.scratch(len(c))
+	for i, n := range c {
+		w[i] = n.stagedWeight()
+	}
+	return w
+}
+
+// stagedWeight is the weight that the node counts at its stage of recovery.
+func (n *Node) stagedWeight() float64 {
+	if stage := n.backend.stage(); stage != fullStage {
+		return n.weight * float64(stage) / fullStage
+	}
+	return n.weight
 }

@@ -117,8 +117,9 @@ func (b *Balancer) Snapshot() []Candidate { return b.Explain(new(Request)) }
 // It does not change what r was picked for.
 func (b *Balancer) Explain(r *Request) []Candidate {
 	r.begin(b)
-	buf := make([]*Node, max(len(b.nodes), 1))
-	c := b.filter(r, buf)
+	r.borrowed = &room{nodes: make([]*Node, len(b.nodes)), weights: make([]float64, len(b.nodes))}
+	defer func() { r.borrowed = nil }()
+	c := b.filter(r, r.borrowed.nodes)
 	out := make([]Weighing, len(c))
 	if e, ok := b.strategy.(Explainer); ok && len(c) > 0 {
 		e.Explain(c, r, out)

@@ -76,47 +76,64 @@ func ParseStrategy(name string) (Strategy, error) {
 	return nil, fmt.Errorf("loadbalance: unknown strategy %q, want one of %s", name, strings.Join(StrategyNames(), ", "))
 }
 
-// byWeight picks at random in proportion to weigh, which must be cheap: it is
-// called up to twice per candidate. If all weights are 0 it picks uniformly.
-func byWeight(c []*Node, r *Request, weigh func(*Node) float64) int {
+// draw picks at random in proportion to the weights, which must not be
+// negative. If all of them are 0 it picks uniformly.
+func draw(weights []float64, r *Request) int {
 	sum := 0.0
-	for _, n := range c {
-		sum += weigh(n)
+	for _, w := range weights {
+		sum += w
 	}
 	if !(sum > 0) {
-		return r.IntN(len(c))
+		return r.IntN(len(weights))
 	}
 	x := r.Float64() * sum
 	last := 0
-	for i, n := range c {
-		w := weigh(n)
-		if w <= 0 {
-			continue
-		}
+	for i, w := range weights {
 		if x < w {
 			return i
 		}
 		x -= w
-		last = i // rounding can leave x just above the last weight
+		if w > 0 {
+			last = i // rounding can leave x just above the last weight
+		}
 	}
 	return last
 }
 
-// explainWeights explains byWeight with the same weigh.
-func explainWeights(c []*Node, out []Weighing, weigh func(*Node) float64) {
+// explainDraw explains draw.
+func explainDraw(weights []float64, out []Weighing) {
 	sum := 0.0
-	for i, n := range c {
-		out[i].Weight = weigh(n)
-		sum += out[i].Weight
+	for _, w := range weights {
+		sum += w
 	}
-	for i := range c {
+	for i, w := range weights {
+		out[i] = Weighing{Weight: w, Share: 1 / float64(len(weights))}
 		if sum > 0 {
-			out[i].Share = out[i].Weight / sum
-		} else {
-			out[i].Share = 1 / float64(len(c))
+			out[i].Share = w / sum
 		}
 	}
 }
 
-// listedWeight is the weight as listed.
-func listedWeight(n *Node) float64 { return n.listing.Weight }
+// explainUniform explains a strategy that does not look at weights.
+func explainUniform(out []Weighing) {
+	for i := range out {
+		out[i] = Weighing{Weight: 1, Share: 1 / float64(len(out))}
+	}
+}
+
+// explainChoice explains a strategy that picks c[best] for sure.
+func explainChoice(c []*Node, out []Weighing, best int) {
+	for i, n := range c {
+		out[i] = Weighing{Weight: n.weight}
+	}
+	out[best].Share = 1
+}
+
+// listedWeights returns the weights as listed.
+func listedWeights(c []*Node, r *Request) []float64 {
+	w := r.scratch(len(c))
+	for i, n := range c {
+		w[i] = n.weight
+	}
+	return w
+}

@@ -27,13 +27,19 @@ func (u *usage) observe(input, output int) {
 	u.output.add(float64(output), firstOutputTokens)
 }
 
-// price is the expected price of one request at a listing, in USD.
-func (u *usage) price(l *Listing) float64 {
+// typical is the request that costs are compared for, in millions of tokens.
+type typical struct{ input, output float64 }
+
+func (u *usage) typical() typical {
 	const million = 1e6
-	return l.RequestPrice +
-		u.input.get(firstInputTokens)*l.InputPrice/million +
-		u.output.get(firstOutputTokens)*l.OutputPrice/million
+	return typical{u.input.get(firstInputTokens) / million, u.output.get(firstOutputTokens) / million}
 }
+
+// price is the expected price of the request at a listing, in USD.
+func (t typical) price(p prices) float64 { return p.request + t.input*p.input + t.output*p.output }
+
+// prices are those of a listing, in USD per million tokens and per request.
+type prices struct{ input, output, request float64 }
 
 // average is a running average, kept as the difference to its first value so
 // that zero means nothing was added yet.

@@ -5,8 +5,10 @@ package loadbalance
 // does the second half: when nothing is healthy it hands over the others.
 type weightedFailover struct{}
 
-func (*weightedFailover) Pick(c []*Node, r *Request) int { return byWeight(c, r, listedWeight) }
+func (*weightedFailover) Pick(c []*Node, r *Request) int {
+	return draw(listedWeights(c, r), r)
+}
 
-func (*weightedFailover) Explain(c []*Node, _ *Request, out []Weighing) {
-	explainWeights(c, out, listedWeight)
+func (*weightedFailover) Explain(c []*Node, r *Request, out []Weighing) {
+	explainDraw(listedWeights(c, r), out)
 }

@@ -3,8 +3,10 @@ package loadbalance
 // weightedRandom picks at random by weight.
 type weightedRandom struct{}
 
-func (*weightedRandom) Pick(c []*Node, r *Request) int { return byWeight(c, r, listedWeight) }
+func (*weightedRandom) Pick(c []*Node, r *Request) int {
+	return draw(listedWeights(c, r), r)
+}
 
-func (*weightedRandom) Explain(c []*Node, _ *Request, out []Weighing) {
-	explainWeights(c, out, listedWeight)
+func (*weightedRandom) Explain(c []*Node, r *Request, out []Weighing) {
+	explainDraw(listedWeights(c, r), out)
 }
