@@ -108,6 +108,7 @@ func (s *session) progress(n int, what string) (step, done func()) {
 		progressbar.OptionClearOnFinish(),
 	)
 	// A bar that cannot be drawn changes no result.
+	_ = bar.RenderBlank()
 	return func() { _ = bar.Add(1) }, func() { _ = bar.Finish() }
 }
 

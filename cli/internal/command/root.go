@@ -149,7 +149,8 @@ func help(c *cobra.Command, args []string) error {
 // noArgs is for commands that take flags only.
 func noArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("it takes no arguments, but %q is there", args[0])
+		// Which one is not said: it may be a token.
+		return fmt.Errorf("the command takes no arguments, but there is %s", count(len(args), "argument"))
 	}
 	return nil
 }
