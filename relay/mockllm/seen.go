@@ -19,7 +19,7 @@ type Seen struct {
 	Query   string      // as sent, without the question mark
 	Proto   string      // such as HTTP/1.1
 	Host    string      // the Host header
-	Header  http.Header // without Host, Transfer-Encoding and Content-Length
+	Header  http.Header // without Host and Transfer-Encoding
 	Chunked bool        // the body came chunked
 	Body    []byte      // nil when there was none, or it was over the limit of 64 MiB
 	Arrived time.Time   // when the header was complete
