@@ -141,8 +141,7 @@ func (p *probe) readWhole(ctx context.Context, resp *http.Response, q question) 
 
 // unreadable is the result of a 2xx that holds an error or no answer.
 func (p *probe) unreadable(err error, h http.Header) result {
-	var fault *apierror.Error
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*apierror.Error](err); ok {
 		return p.faulted(CheckedChat, fault, h)
 	}
 	return p.failed(CheckedChat, loadbalance.Server,

@@ -46,9 +46,8 @@ func TestReferenceNamesEveryField(t *testing.T) {
 	f := func(command string, results ...any) {
 		t.Helper()
 		for _, result := range results {
-			typ := reflect.TypeOf(result)
-			for i := range typ.NumField() {
-				name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			for field := range reflect.TypeOf(result).Fields() {
+				name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 				if name != "" && !strings.Contains(sections[command], `"`+name+`"`) {
 					t.Errorf("docs/CLI.md: %s: the field %q is missing", command, name)
 				}
