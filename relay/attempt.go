@@ -28,11 +28,11 @@ type call struct {
 
 // attempt makes one upstream call and carries its answer to the client. It
 // reports the lease, whatever happens.
-func (x *exchange) attempt(l *loadbalance.Lease, why Reason, pause time.Duration) (v verdict) {
-	t := x.target(l)
+func (x *exchange) attempt(try try) (v verdict) {
+	t := x.target(try.lease)
 	x.rec.Attempts = append(x.rec.Attempts, Attempt{
 		Backend: t.backend, Provider: t.listing.Provider, Model: t.listing.Model,
-		Why: why, Pause: pause, Start: time.Now(), Kind: loadbalance.Cancelled, target: t,
+		Why: try.why, Pause: try.pause, Start: time.Now(), Kind: loadbalance.Cancelled, target: t,
 	})
 	a := x.rec.Last()
 	x.g.observer.Selected(x.rec, a)
@@ -49,7 +49,7 @@ func (x *exchange) attempt(l *loadbalance.Lease, why Reason, pause time.Duration
 		if v.kind == loadbalance.Success {
 			o.InputTokens, o.OutputTokens = x.rec.Usage.Input, x.rec.Usage.Output
 		}
-		l.Report(o)
+		try.lease.Report(o)
 		x.g.observer.Attempted(x.rec, a)
 	}()
 	limit, cause := x.rt.limits.nonStream, errTotal
@@ -66,8 +66,7 @@ func (x *exchange) call(c *call) verdict {
 	x.meta.DropReasoning = !c.t.up.Provider.Reasoning
 	req, err := c.t.up.dialect.Encode(c.ctx, &x.in)
 	if err != nil {
-		var e *apierror.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*apierror.Error](err); ok {
 			return verdict{kind: loadbalance.Caller, err: e}
 		}
 		return verdict{kind: loadbalance.Caller, err: apierror.New(apierror.Internal, "the request could not be put into the provider's form")}

@@ -59,8 +59,10 @@ func TestP02StreamFraming(t *testing.T) {
 	if s.Text != "hello" || cmp.Diff([]string{"0:stop"}, s.Finish) != "" {
 		t.Errorf("%+v", s)
 	}
-	for name, want := range map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no",
-		"X-Berry-Provider": "u1", "X-Berry-Model": "gpt-a-up", "X-Berry-Attempts": "1"} {
+	for name, want := range map[string]string{
+		"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no",
+		"X-Berry-Provider": "u1", "X-Berry-Model": "gpt-a-up", "X-Berry-Attempts": "1",
+	} {
 		if got := resp.Header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
@@ -306,8 +308,10 @@ func TestP14FailoverOn5xx(t *testing.T) {
 			if stream != "" {
 				u2 = goodStream("from u2")
 			}
-			b := start(t, setup{scripts: two(always(mockllm.JSON(status, header, body)), u2),
-				provider: func(_ string, p *config.Provider) { p.MaxRetries = 0 }})
+			b := start(t, setup{
+				scripts:  two(always(mockllm.JSON(status, header, body)), u2),
+				provider: func(_ string, p *config.Provider) { p.MaxRetries = 0 },
+			})
 			a := b.post(ask("pool", stream))
 			if a.Status != 200 || !strings.Contains(a.Body, "from u2") || strings.Contains(a.Body, "secret") {
 				t.Errorf("%d: %d %s", status, a.Status, a.Body)
@@ -345,9 +349,11 @@ func TestP15ConnectionFailures(t *testing.T) {
 				if stream != "" {
 					u2 = goodStream("from u2")
 				}
-				b := start(t, setup{scripts: two(script, u2), hold: time.Minute,
+				b := start(t, setup{
+					scripts: two(script, u2), hold: time.Minute,
 					settings: func(s *config.Settings) { s.NonStreamTimeoutSeconds = 0.3 },
-					provider: func(_ string, p *config.Provider) { p.TimeoutSeconds = 0.3 }})
+					provider: func(_ string, p *config.Provider) { p.TimeoutSeconds = 0.3 },
+				})
 				if script == nil {
 					b.u["u1"].Close()
 				}

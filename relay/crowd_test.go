@@ -29,9 +29,11 @@ func TestThousandStreamsDoNotMix(t *testing.T) {
 		}
 		return append(steps, mockllm.SSE(mockllm.Finish("stop"), mockllm.Done))
 	}
-	b := start(t, setup{scripts: two(script, script), toml: strings.Replace(usual, `strategy = "failover"`, `strategy = "round_robin"`, 1),
+	b := start(t, setup{
+		scripts: two(script, script), toml: strings.Replace(usual, `strategy = "failover"`, `strategy = "round_robin"`, 1),
 		settings: func(s *config.Settings) { s.StreamIdleTimeoutSeconds, s.RequestTimeoutSeconds = 60, 60 },
-		provider: func(_ string, p *config.Provider) { p.TimeoutSeconds = 60 }})
+		provider: func(_ string, p *config.Provider) { p.TimeoutSeconds = 60 },
+	})
 	var done sync.WaitGroup
 	for i := range streams {
 		done.Go(func() {

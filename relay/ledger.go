@@ -43,23 +43,29 @@ type verdict struct {
 	temporary bool
 }
 
+// try is an attempt that was decided on: its backend is leased.
+type try struct {
+	lease *loadbalance.Lease
+	why   Reason
+	pause time.Duration // that was waited for it
+}
+
 // run makes attempts until one answers the client or nothing is left to try.
 func (x *exchange) run() *apierror.Error {
 	lease, err := x.rec.Model.Balancer.Pick(&x.pick)
 	if err != nil {
 		return x.unavailable(err)
 	}
-	why, pause := ReasonFirst, time.Duration(0)
-	for {
-		v := x.attempt(lease, why, pause)
+	for t := (try{lease: lease, why: ReasonFirst}); ; {
+		v := x.attempt(t)
 		if v.err == nil {
 			return nil
 		}
-		next, reason, waited, ok := x.next(lease, v)
+		next, ok := x.next(t.lease, v)
 		if !ok {
 			return x.lastWord(v)
 		}
-		lease, why, pause = next, reason, waited
+		t = next
 	}
 }
 
@@ -74,37 +80,37 @@ func (x *exchange) lastWord(v verdict) *apierror.Error {
 	return v.err.WithNoRetry()
 }
 
-// next decides on another attempt after one that failed, and leases its
-// backend. It may wait; it is false when the failure is the last word.
-func (x *exchange) next(l *loadbalance.Lease, v verdict) (*loadbalance.Lease, Reason, time.Duration, bool) {
+// next decides on another attempt after one that failed. It may wait; it is
+// false when the failure is the last word.
+func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
 	if !v.kind.Elsewhere() || len(x.rec.Attempts) > x.rt.limits.retries || !l.MayRetry() {
-		return nil, "", 0, false
+		return try{}, false
 	}
 	if v.temporary && v.wait > 0 && v.wait <= x.rt.limits.waitInPlace {
-		if next, ok := x.again(l, v.wait); ok {
-			return next, ReasonWaited, v.wait, true
+		if t, ok := x.again(l, ReasonWaited, v.wait); ok {
+			return t, true
 		}
 	}
 	if v.kind == loadbalance.Server && !v.temporary {
-		if next, pause, ok := x.sameBackend(l); ok {
-			return next, ReasonSameBackend, pause, true
+		if t, ok := x.sameBackend(l); ok {
+			return t, true
 		}
 	}
 	if x.ledger.moves < x.rt.limits.moves {
 		if next, err := x.rec.Model.Balancer.Pick(&x.pick); err == nil {
 			x.ledger.moves++
 			x.ledger.same = 0
-			return next, ReasonFailover, 0, true
+			return try{lease: next, why: ReasonFailover}, true
 		}
 	}
 	if x.ledger.moves > 0 {
-		return nil, "", 0, false
+		return try{}, false
 	}
 	return x.noChoice(l, v)
 }
 
 // noChoice is next for a request that has no other backend to move on to.
-func (x *exchange) noChoice(l *loadbalance.Lease, v verdict) (*loadbalance.Lease, Reason, time.Duration, bool) {
+func (x *exchange) noChoice(l *loadbalance.Lease, v verdict) (try, bool) {
 	switch {
 	case v.temporary:
 		wait := v.wait
@@ -112,47 +118,43 @@ func (x *exchange) noChoice(l *loadbalance.Lease, v verdict) (*loadbalance.Lease
 			wait = unsaidWait << min(x.ledger.same, 10)
 		}
 		if wait <= waitWithoutChoice {
-			next, ok := x.again(l, wait)
-			return next, ReasonWaited, wait, ok
+			return x.again(l, ReasonWaited, wait)
 		}
 	case v.kind == loadbalance.Network:
-		next, pause, ok := x.sameBackend(l)
-		return next, ReasonSameBackend, pause, ok
+		return x.sameBackend(l)
 	}
-	return nil, "", 0, false
+	return try{}, false
 }
 
 // sameBackend leases the same backend again after a pause, within its
 // provider's max_retries.
-func (x *exchange) sameBackend(l *loadbalance.Lease) (*loadbalance.Lease, time.Duration, bool) {
+func (x *exchange) sameBackend(l *loadbalance.Lease) (try, bool) {
 	if x.ledger.same >= x.target(l).up.Provider.MaxRetries {
-		return nil, 0, false
+		return try{}, false
 	}
 	pause := min(firstPause<<min(x.ledger.same, 10), longestPause)
 	pause -= rand.N(pause / 2)
-	next, ok := x.again(l, pause)
-	return next, pause, ok
+	return x.again(l, ReasonSameBackend, pause)
 }
 
 // again leases the same backend once more after a pause. It is false when the
 // client left meanwhile or the backend may not be used.
-func (x *exchange) again(l *loadbalance.Lease, pause time.Duration) (*loadbalance.Lease, bool) {
+func (x *exchange) again(l *loadbalance.Lease, why Reason, pause time.Duration) (try, bool) {
 	if !sleep(x.r.Context(), pause) {
-		return nil, false
+		return try{}, false
 	}
 	next, err := x.rec.Model.Balancer.Again(&x.pick, l)
 	if err != nil {
-		return nil, false
+		return try{}, false
 	}
 	x.ledger.same++
-	return next, true
+	return try{lease: next, why: why, pause: pause}, true
 }
 
 // unavailable is the error of a request that no backend could be picked for.
 func (x *exchange) unavailable(err error) *apierror.Error {
 	x.permit.Refund()
-	var u *loadbalance.Unavailable
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*loadbalance.Unavailable](err); ok {
 		return noBackend(u)
 	}
 	return apierror.New(apierror.Internal, "no backend could be picked")

@@ -36,8 +36,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 	c.a.FirstContent = time.Since(c.a.Start)
 	body, usage, err := c.t.up.dialect.Decode(buf.Bytes(), &x.meta)
 	if err != nil {
-		var fault *apierror.Error
-		if errors.As(err, &fault) {
+		if fault, ok := errors.AsType[*apierror.Error](err); ok {
 			return x.faulted(c, fault, resp.Header)
 		}
 		return x.unreadable()

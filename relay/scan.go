@@ -40,8 +40,7 @@ func scanBody(body []byte) (dialect.Scan, *apierror.Error) {
 	s.body = body
 	s.dec.Reset(bytes.NewBuffer(body))
 	if err := s.run(); err != nil {
-		var e *apierror.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*apierror.Error](err); ok {
 			return dialect.Scan{}, e
 		}
 		return dialect.Scan{}, invalidJSON(err)

@@ -25,8 +25,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 	c := dial(t, s)
 	before := time.Now()
 	send(t, c, "POST /v1/a%2Fb?api-version=x&y HTTP/1.1\r\nHost: up\r\nX-Two: 1\r\nx-two: 2\r\nContent-Length: 4\r\n\r\n\x00\xff{\n")
-	got, err := s.Wait(within(t), 1)
-	if err != nil {
+	if _, err := s.Wait(within(t), 1); err != nil {
 		t.Fatal(err)
 	}
 	send(t, c, "POST / HTTP/1.1\r\nHost: up\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
@@ -34,7 +33,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, c, "GET /models HTTP/1.0\r\n\r\n")
-	got, err = s.Wait(within(t), 3)
+	got, err := s.Wait(within(t), 3)
 	if err != nil {
 		t.Fatal(err)
 	}

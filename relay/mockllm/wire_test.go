@@ -93,7 +93,7 @@ func TestOneWriteEach(t *testing.T) {
 		if n > 0 {
 			got = append(got, string(buf[:n]))
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
