@@ -46,6 +46,7 @@ type backend struct {
 	lastOK   int64 // moment of the last success of a request; 0: never
 	failedAt int64 // moment of the last failure of a request; 0: never
 	usedAt   int64 // moment of the last report; 0: never
+	wantedAt int64 // moment when a request was last turned away for want of it; 0: never
 
 	// How balancers list it; see Fleet.Retain for the claims.
 	perRequest, claimedPerRequest bool
@@ -224,6 +225,31 @@ func (b *backend) report(o Outcome, start int64, trial bool) {
 	}
 	b.mu.Unlock()
 	b.fleet.tell(&ev, o, CheckNone)
+}
+
+// want notes that a request found nothing better than this unhealthy backend,
+// or nothing at all: it is looked after more often for a while.
+func (b *backend) want(now int64) {
+	b.mu.Lock()
+	b.wantedAt = now
+	soon := b.health.unhealthy && b.recovery.next > now+int64(wantedPause)
+	if soon {
+		b.recovery.next = now + int64(wantedPause)
+		b.publish(b.fleet.policy.Load())
+	}
+	b.mu.Unlock()
+	if soon {
+		b.fleet.poke()
+	}
+}
+
+// backOff plans the next recovery probe after one that failed. Called under mu.
+func (b *backend) backOff(now int64, p *Policy) {
+	limit := p.RecoveryInterval
+	if since(b.wantedAt, now) < wantedFor {
+		limit = min(limit, wantedPause)
+	}
+	b.recovery.backOff(now, limit, b.fleet.rand())
 }
 
 // time converts a moment of the fleet's clock; 0 gives the zero time.

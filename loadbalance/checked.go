@@ -64,10 +64,16 @@ func (b *backend) endChat() (trial bool) {
 func (b *backend) checked(e evidence, o Outcome, unlisted bool) {
 	b.check.last = e.now
 	passed := o.Kind == Success || o.Kind == Caller && e.check == CheckChat
+	light := lightShare
+	if e.check == CheckChat || b.lightDue(e.p) > e.now {
+		light = 0 // the backend has traffic, which says more
+	} else {
+		b.check.light = e.now
+	}
 	switch {
 	case passed:
 		b.health.badChecks = 0
-		b.light(e, e.p.SmartAI.SuccessBoost)
+		b.nudge(light*e.p.SmartAI.SuccessBoost, e)
 		if b.health.unhealthy && b.failedAt <= e.start && b.proves(e.check, unlisted) {
 			b.recover(e)
 			return
@@ -78,11 +84,11 @@ func (b *backend) checked(e evidence, o Outcome, unlisted bool) {
 		}
 	case o.Kind.Failure():
 		b.lastErr = lastError{o.Kind, o.Status, e.now}
-		b.light(e, -e.p.SmartAI.penalty(o.Kind))
+		b.nudge(-light*e.p.SmartAI.penalty(o.Kind), e)
 		b.checkFailed(e, o)
 	}
 	if b.health.unhealthy && b.recovery.next <= e.now {
-		b.recovery.backOff(e.now, e.p.RecoveryInterval, b.fleet.rand())
+		b.backOff(e.now, e.p)
 	}
 }
 
@@ -119,12 +125,10 @@ func (b *backend) proves(kind CheckKind, unlisted bool) bool {
 	return b.health.by != CheckList || !needsChat(b.health.cause) || kind == CheckList || unlisted
 }
 
-// light moves the confidence of a backend without traffic by a third of the
-// usual step, at most once per LightCheckInterval. Called under mu.
-func (b *backend) light(e evidence, step float64) {
-	if b.perRequest || e.check == CheckChat || b.lightDue(e.p) > e.now {
-		return
+// nudge moves the confidence by a lightweight check's step, if it is one.
+// Called under mu.
+func (b *backend) nudge(step float64, e evidence) {
+	if step != 0 {
+		b.confidence.move(step, e.now, &e.p.SmartAI)
 	}
-	b.check.light = e.now
-	b.confidence.move(step*lightShare, e.now, &e.p.SmartAI)
 }

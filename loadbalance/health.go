@@ -88,7 +88,7 @@ func (b *backend) failed(e evidence, o Outcome) {
 		b.restart(e)
 	}
 	if e.trial {
-		b.recovery.backOff(e.now, e.p.RecoveryInterval, b.fleet.rand())
+		b.backOff(e.now, e.p)
 	}
 }
 
@@ -109,7 +109,7 @@ func (b *backend) mark(e evidence, o Outcome) {
 	}
 	b.health.unhealthy, b.health.cause, b.health.by = true, o.Kind, e.check
 	b.recovery.step = 0
-	b.recovery.backOff(e.now, e.p.RecoveryInterval, b.fleet.rand())
+	b.backOff(e.now, e.p)
 	b.add(e.ev, Health, "healthy", "unhealthy")
 	b.fleet.poke()
 }

@@ -13,8 +13,8 @@ import (
 // clock is a clock that stands until it is moved.
 type clock struct{ t time.Time }
 
-func newClock() *clock                  { return &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
-func (c *clock) now() time.Time         { return c.t }
+func newClock() *clock                   { return &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
+func (c *clock) now() time.Time          { return c.t }
 func (c *clock) forward(d time.Duration) { c.t = c.t.Add(d) }
 
 // world is a fleet on a standing clock with one balancer.

@@ -17,6 +17,15 @@ const (
 // probes; each failed one doubles it, up to Policy.RecoveryInterval.
 const minRecoveryPause = time.Second
 
+const (
+	// wantedPause is the longest pause between recovery probes while requests
+	// are turned away for want of this backend: the first to come back should be
+	// noticed within two seconds.
+	wantedPause = 1500 * time.Millisecond
+	// wantedFor is how long a request that was turned away counts.
+	wantedFor = 10 * time.Second
+)
+
 // recovery is where a backend stands on its way back. The zero value is a
 // backend that never failed.
 type recovery struct {

@@ -12,7 +12,7 @@ type Reason uint8
 const (
 	ReasonPinned      Reason = iota + 1 // Request.Only names a group that is not listed
 	ReasonTags                          // the request's tags allow none of the listings
-	ReasonRateLimited                   // all that are allowed cool down
+	ReasonRateLimited                   // all that are allowed and not drained cool down
 	ReasonExhausted                     // the request tried all that could be used
 	ReasonDown                          // all that are allowed are behind an open breaker, drained, full or cooling down
 )
@@ -60,7 +60,7 @@ const (
 // unavailable finds out why a pick failed.
 func (b *Balancer) unavailable(r *Request) *Unavailable {
 	u := &Unavailable{Balancer: b.name, Reason: ReasonDown, RetryAfter: drainWait}
-	pinned, allowed, cooling := 0, 0, 0
+	pinned, allowed, waiting, cooling := 0, 0, 0, 0
 	for _, n := range b.nodes {
 		if r.Only == "" || r.Only == n.listing.Group {
 			pinned++
@@ -68,11 +68,16 @@ func (b *Balancer) unavailable(r *Request) *Unavailable {
 		if !n.allowed(r) {
 			continue
 		}
+		allowed++
+		n.backend.want(r.now)
+		if n.backend.standing(r.now) == standsDrained {
+			continue // nobody knows for how long
+		}
 		wait, cools := n.wait(r.now)
-		if allowed == 0 || wait < u.RetryAfter {
+		if waiting == 0 || wait < u.RetryAfter {
 			u.RetryAfter = wait
 		}
-		allowed++
+		waiting++
 		if cools {
 			cooling++
 		}
@@ -83,7 +88,7 @@ func (b *Balancer) unavailable(r *Request) *Unavailable {
 		u.Reason, u.RetryAfter = ReasonPinned, 0
 	case allowed == 0:
 		u.Reason, u.RetryAfter = ReasonTags, 0
-	case cooling == allowed:
+	case cooling == waiting && cooling > 0:
 		u.Reason = ReasonRateLimited
 	case r.retry:
 		u.Reason = ReasonExhausted
@@ -95,7 +100,9 @@ func (b *Balancer) unavailable(r *Request) *Unavailable {
 func (b *Balancer) unavailableNode(n *Node, r *Request) *Unavailable {
 	wait, cools := n.wait(r.now)
 	u := &Unavailable{Balancer: b.name, Reason: ReasonDown, RetryAfter: wait}
-	if cools {
+	if n.backend.standing(r.now) == standsDrained {
+		u.RetryAfter = drainWait
+	} else if cools {
 		u.Reason = ReasonRateLimited
 	}
 	return u
@@ -108,9 +115,6 @@ func (n *Node) wait(now int64) (wait time.Duration, cools bool) {
 	full := b.group.Load().full()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.drained {
-		return drainWait, false
-	}
 	cool := time.Duration(max(0, b.coolDown.until-now))
 	var open time.Duration
 	switch b.breaker.at(now) {
