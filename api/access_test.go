@@ -200,3 +200,17 @@ func TestAuthenticator(t *testing.T) {
 	f("/admin/config", "ann", "403 admin_required")
 	f("/admin/config", "boss", "200")
 }
+
+func TestUnmaskedTokensShowTheirEnds(t *testing.T) {
+	const guess = "guessed-0123456789-token"
+	b := start(t, setup{settings: "log_level = \"debug\"\nmask_api_keys = false\n"})
+	b.ask("GET", "/v1/models", guess)
+	b.ask("GET", "/v1/models", "short")
+	lines := b.lines("Authentication failed")
+	if len(lines) != 2 || lines[0].Fields["token"] != "gues***oken" || lines[1].Fields["token"] != "***" {
+		t.Errorf("%+v", lines)
+	}
+	if strings.Contains(b.log.String(), guess) || strings.Contains(b.log.String(), "short") {
+		t.Error("the log holds a whole token")
+	}
+}

@@ -51,7 +51,7 @@ func (o *watcher) logRequest(r *relay.Record, a *relay.Attempt) {
 	f.Bool("stream", r.Stream)
 	switch {
 	case r.Error != nil:
-		f.Str("error", r.Error.Code).Str("kind", a.Kind.String())
+		f.Str("error", clip(r.Error.Code)).Str("kind", a.Kind.String())
 	case r.Disconnected:
 		f.Str("error", string(apierror.ClientClosed))
 	}
@@ -90,14 +90,14 @@ func (x *exchange) log(status int, took time.Duration) {
 	}
 	f.Str("method", x.route.method).Str("path", x.route.path)
 	if !x.route.known {
-		f.Str("url_path", clip(x.r.URL.Path))
+		f.Str("url_path", clip(x.view.secrets().apply(x.r.URL.Path)))
 	}
 	if x.rec.Model != nil {
 		f.Str("model", x.rec.Model.Name)
 	}
 	f.Int("status", status).Float64("latency_ms", millis(took))
 	if e := x.failed(); e != nil {
-		f.Str("error", e.Code)
+		f.Str("error", clip(e.Code))
 	}
 	if x.refused {
 		x.logCaller(n)

@@ -237,3 +237,28 @@ func chunk(text string) string {
 }
 
 const finish = `{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
+
+// crash is an observer with a bug that shows when an answer is out already.
+type crash struct{ recorder }
+
+func (*crash) Finished(*relay.Record) { panic("finished") }
+
+func TestPanicAfterTheAnswerBegan(t *testing.T) {
+	b := start(t, setup{one: said("Hi"), options: func(o *api.Options) { o.Observer = &crash{} }})
+	r, _ := http.NewRequest("POST", b.url+"/v1/chat/completions", strings.NewReader(`{"model":"pool","stream":true,"messages":[]}`))
+	r.Header.Set("Authorization", "Bearer "+annToken)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("the connection ended in order after %q", got)
+	}
+	if got := b.scrape().samples["http_requests_in_flight"]; got != 1 {
+		t.Errorf("%v in flight", got)
+	}
+	if lines := b.lines("Request handler panicked"); len(lines) != 1 || lines[0].Fields["panic"] != "finished" {
+		t.Errorf("%+v", lines)
+	}
+}

@@ -100,7 +100,7 @@ func (x *exchange) livez() { x.text(http.StatusOK, "ok") }
 // readyz answers whether requests should be sent here: not while draining.
 func (x *exchange) readyz() {
 	if !x.server.ready.Load() {
-		x.text(http.StatusServiceUnavailable, "draining")
+		x.text(http.StatusServiceUnavailable, "not ready")
 		return
 	}
 	x.text(http.StatusOK, "ready")

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -221,13 +222,17 @@ func (c *limitedConn) Close() error {
 	return err
 }
 
-// connectionLog takes what net/http says about single connections.
+// connectionLog takes what net/http says about connections.
 type connectionLog struct{ log *logger }
 
 var _ io.Writer = connectionLog{}
 
 func (c connectionLog) Write(p []byte) (int, error) {
-	n := c.log.line(targetAPI, levelDebug, "Connection error")
+	lv := levelDebug
+	if bytes.Contains(p, []byte("Accept error")) {
+		lv = levelWarn // nobody gets in, as when files run out
+	}
+	n := c.log.line(targetAPI, lv, "Connection error")
 	if n.whole != nil {
 		n.fields.Str("error", clip(strings.TrimSpace(string(p))))
 		n.send()

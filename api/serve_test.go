@@ -260,9 +260,7 @@ func TestDrain(t *testing.T) {
 
 func TestDrainCancelsStragglers(t *testing.T) {
 	b := start(t, setup{
-		config:   strings.Replace(usual, "[providers.one]", "[providers.one]", 1),
-		settings: "bind_address = \"127.0.0.1:0\"\n",
-		one:      hanging(make(chan struct{})),
+		one: hanging(make(chan struct{})),
 	})
 	// The grace is read when the drain begins.
 	short := b.load(setup{})
@@ -284,5 +282,32 @@ func TestDrainCancelsStragglers(t *testing.T) {
 	}
 	if lines := b.lines("Backend selected"); len(lines) != 1 {
 		t.Errorf("%+v", lines)
+	}
+}
+
+func TestLogFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "logs", "berry-api.log")
+	b := start(t, setup{settings: "log_file = \"" + path + "\"\nlog_format = \"console\"\n"})
+	b.ask("GET", "/v1/models", annToken)
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The file is always JSON, standard output is as configured.
+	for line := range strings.Lines(string(file)) {
+		if !strings.HasPrefix(line, `{"timestamp":"`) {
+			t.Errorf("file: %q", line)
+		}
+	}
+	for name, text := range map[string]string{"file": string(file), "stdout": b.log.String()} {
+		if strings.Count(text, "Starting Berry API") != 1 || strings.Count(text, "Request completed") != 1 || strings.Count(text, "Berry API stopped") != 1 {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if strings.Contains(b.log.String(), "{") {
+		t.Errorf("stdout: %s", b.log)
 	}
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -118,4 +119,34 @@ func TestModels(t *testing.T) {
 	f("/v1/models/a+b", annToken, "a+b")
 	f("/v1/models/org/m1", narrowTok, "org/m1")
 	f("/v1/models/pool/", annToken, "pool/")
+}
+
+// A model of which the user's tags leave no backend does not exist to it.
+func TestModelsByTags(t *testing.T) {
+	b := start(t, setup{config: usual + `
+[models.gold]
+[[models.gold.backends]]
+provider = "two"
+model = "up-2"
+tags = ["gold"]
+[users.plain]
+token = "berry-canary-11-basic"
+tags = ["basic"]
+[users.rich]
+token = "berry-canary-12-gold"
+tags = ["gold", "basic"]
+`})
+	f := func(token string, listed, gold int) {
+		t.Helper()
+		if got := strings.Count(b.ask("GET", "/v1/models", token).body, `"object":"model"`); got != listed {
+			t.Errorf("%s: %d models, want %d", token, got, listed)
+		}
+		if a := b.ask("GET", "/v1/models/gold", token); a.status != gold {
+			t.Errorf("%s: %d %s", token, a.status, a.body)
+		}
+	}
+	f("berry-canary-11-basic", 2, 404)
+	f("berry-canary-12-gold", 3, 200)
+	f(annToken, 3, 200)
+	f(adminToken, 3, 200)
 }

@@ -1,0 +1,35 @@
+package api
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/PPKunOfficial/berry-api/core/config"
+)
+
+// A server is not ready before it runs, nor while it drains.
+func TestReady(t *testing.T) {
+	cfg, err := config.Parse("test.toml", nil, config.Env{Lookup: func(string) (string, bool) { return "", false }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(cfg, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _ := s.routers(false)
+	f := func(path string, status int, body string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != status || w.Body.String() != body {
+			t.Errorf("%s: %d %q", path, w.Code, w.Body)
+		}
+	}
+	f("/readyz", 503, "not ready\n")
+	f("/livez", 200, "ok\n")
+	s.ready.Store(true)
+	f("/readyz", 200, "ready\n")
+	s.drain()
+	f("/readyz", 503, "not ready\n")
+}
