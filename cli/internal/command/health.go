@@ -79,6 +79,9 @@ func healthCheck(ctx context.Context, s *session, only string) error {
 		return &failed{err}
 	}
 	results := checkAll(ctx, s, gateway.Current(), ids)
+	if ctx.Err() != nil { // what was not checked to its end says nothing
+		return &failed{errors.New("the health check was interrupted")}
+	}
 	bad, checked := 0, 0
 	for _, r := range results {
 		if r.State != stateSkipped {
