@@ -25,6 +25,7 @@ type world struct {
 	lb     *Balancer
 	events []string
 	req    Request
+	sent   map[string]int // requests that checking expects; nil: it does not look
 }
 
 // newWorld balances the listings by the strategy. A seeded generator makes it

@@ -1,5 +1,10 @@
 package loadbalance
 
+import (
+	"cmp"
+	"slices"
+)
+
 // job is a check that is planned or under way.
 type job struct {
 	kind     CheckKind
@@ -13,8 +18,9 @@ type job struct {
 // never is later than any moment.
 const never = int64(1<<63 - 1)
 
-// plan returns the checks that are due now or later: at most one for a group
-// as a whole and one CheckChat for each backend, those under way left out.
+// plan returns the checks that are due now or later, in that order: at most one
+// for a group as a whole and one CheckChat for each backend, those under way
+// left out.
 func (f *Fleet) plan(now int64) []job {
 	p := f.policy.Load()
 	if p.CheckInterval <= 0 {
@@ -36,6 +42,8 @@ func (f *Fleet) plan(now int64) []job {
 	for _, g := range order {
 		jobs = append(jobs, f.planGroup(g, members[g], now)...)
 	}
+	// Who has waited longest comes first when there are not slots for all.
+	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(a.due, b.due) })
 	return jobs
 }
 
@@ -49,7 +57,10 @@ func (f *Fleet) planGroup(g *group, members []*backend, now int64) []job {
 		b.mu.Lock()
 		perRequest := b.perRequest
 		chat := b.chatDue(configured, now)
-		free := min(b.freeDue(), b.lightDue(p))
+		free := b.lightDue(p)
+		if configured != CheckChat {
+			free = min(free, b.freeDue())
+		}
 		b.mu.Unlock()
 		if perRequest {
 			continue
