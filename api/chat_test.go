@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -118,12 +117,15 @@ type recorder struct {
 func (o *recorder) Selected(_ *relay.Record, a *relay.Attempt) {
 	o.events = append(o.events, "selected "+a.Backend)
 }
+
 func (o *recorder) Attempted(_ *relay.Record, a *relay.Attempt) {
 	o.events = append(o.events, "attempted "+a.Kind.String())
 }
+
 func (o *recorder) Finished(r *relay.Record) {
 	o.events = append(o.events, "finished "+r.User.ID)
 }
+
 func (o *recorder) BackendChanged(e loadbalance.Event) {
 	o.events = append(o.events, e.ID+" "+e.To)
 }
@@ -210,13 +212,7 @@ func TestStreamIsFlushed(t *testing.T) {
 				mockllm.SSE(chunk("first")), mockllm.Wait(more), mockllm.SSE(chunk("second"), finish, "[DONE]"), mockllm.EOF(),
 			}
 		}})
-		r, _ := http.NewRequest("POST", b.url+"/v1/chat/completions", strings.NewReader(`{"model":"pool","stream":true,"messages":[]}`))
-		r.Header.Set("Authorization", "Bearer "+annToken)
-		res, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
+		res := b.open(`{"model":"pool","stream":true,"messages":[]}`)
 		buf := make([]byte, 4096)
 		n, err := res.Body.Read(buf)
 		if err != nil || !strings.Contains(string(buf[:n]), "first") {
@@ -245,13 +241,7 @@ func (*crash) Finished(*relay.Record) { panic("finished") }
 
 func TestPanicAfterTheAnswerBegan(t *testing.T) {
 	b := start(t, setup{one: said("Hi"), options: func(o *api.Options) { o.Observer = &crash{} }})
-	r, _ := http.NewRequest("POST", b.url+"/v1/chat/completions", strings.NewReader(`{"model":"pool","stream":true,"messages":[]}`))
-	r.Header.Set("Authorization", "Bearer "+annToken)
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
+	res := b.open(`{"model":"pool","stream":true,"messages":[]}`)
 	if got, err := io.ReadAll(res.Body); err == nil {
 		t.Errorf("the connection ended in order after %q", got)
 	}

@@ -19,8 +19,8 @@ const (
 // demoTraffic asks the gateway at base one thing after the other until ctx
 // ends: all three models, every other time as a stream.
 func demoTraffic(ctx context.Context, base, token string) {
-	client := &http.Client{Timeout: demoPatience, Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
+	c := demoClient{&http.Client{Timeout: demoPatience, Transport: &http.Transport{}}, base, token}
+	defer c.http.CloseIdleConnections()
 	models := []string{"demo-smart", "demo-failover", "demo-weighted"}
 	tick := time.NewTimer(demoPause)
 	defer tick.Stop()
@@ -33,19 +33,25 @@ func demoTraffic(ctx context.Context, base, token string) {
 		body := fmt.Sprintf(`{"model":%q,"stream":%t,"messages":[{"role":"user","content":"Question %d"}]}`,
 			models[i%len(models)], i%2 == 1, i+1)
 		// What came of it is what the gateway's views are there to show.
-		_ = demoAsk(ctx, client, base, token, body)
+		_ = c.ask(ctx, body)
 		tick.Reset(demoPause)
 	}
 }
 
-func demoAsk(ctx context.Context, client *http.Client, base, token, body string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/chat/completions", strings.NewReader(body))
+type demoClient struct {
+	http        *http.Client
+	base, token string
+}
+
+// ask makes one request and reads its answer to the end.
+func (c demoClient) ask(ctx context.Context, body string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/chat/completions", strings.NewReader(body))
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Authorization", "Bearer "+c.token)
 	r.Header.Set("Content-Type", "application/json")
-	res, err := client.Do(r)
+	res, err := c.http.Do(r)
 	if err != nil {
 		return err
 	}

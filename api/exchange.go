@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -74,8 +75,6 @@ func (x *exchange) end() {
 	s, status, took := x.server, x.status(), time.Since(x.rec.Start)
 	x.route.series.observe(status, took)
 	x.log(status, took)
-	rec := &x.rec
-	rec.Reset()
 	*x = exchange{server: s}
 	s.exchanges.Put(x)
 	s.left()
@@ -95,7 +94,7 @@ func (x *exchange) status() int {
 // panicked answers for a bug, and reports whether the connection must be
 // dropped: after the first byte that is the only honest end.
 func (x *exchange) panicked(p any) (abort bool) {
-	if p == http.ErrAbortHandler {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		return true
 	}
 	n := x.server.log.line(targetAPI, levelError, "Request handler panicked")

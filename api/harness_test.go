@@ -237,6 +237,22 @@ func (b *berry) chat(token, body string) answer {
 	return b.ask(http.MethodPost, "/v1/chat/completions", token, withBody(body))
 }
 
+// open sends a chat request and leaves the answer's body to the test.
+func (b *berry) open(body string) *http.Response {
+	b.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, b.url+"/v1/chat/completions", strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+annToken)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = res.Body.Close() })
+	return res
+}
+
 func hello(model string) string {
 	return fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":"Hello"}]}`, model)
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -142,10 +143,8 @@ func (s *Server) addr(names ...string) net.Addr {
 	s.listening.Lock()
 	defer s.listening.Unlock()
 	for _, l := range s.listeners {
-		for _, name := range names {
-			if l.name == name {
-				return l.Addr()
-			}
+		if slices.Contains(names, l.name) {
+			return l.Addr()
 		}
 	}
 	return nil

@@ -21,9 +21,9 @@ type logger struct {
 	min  atomic.Pointer[thresholds]
 }
 
-func newLogger(sink *logSink, min thresholds) *logger {
+func newLogger(sink *logSink, levels thresholds) *logger {
 	l := &logger{sink: sink, z: zerolog.New(io.Writer(sink))}
-	l.min.Store(&min)
+	l.min.Store(&levels)
 	return l
 }
 

@@ -49,8 +49,8 @@ func TestParseFilter(t *testing.T) {
 }
 
 func newTestLogger(sink *logSink, filter string) *logger {
-	min, _, _ := parseFilter(levelInfo, filter)
-	return newLogger(sink, min)
+	levels, _, _ := parseFilter(levelInfo, filter)
+	return newLogger(sink, levels)
 }
 
 func TestLinesCannotBeForged(t *testing.T) {

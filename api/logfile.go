@@ -41,7 +41,7 @@ func openLogFile(path string) (*logFile, error) {
 }
 
 func (f *logFile) open() error {
-	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot open the log file: %w", err)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,9 +84,7 @@ func (c *cache[K, V]) get(k K, build func() V) V {
 		return v
 	}
 	next := make(map[K]V, len(old)+1)
-	for key, v := range old {
-		next[key] = v
-	}
+	maps.Copy(next, old)
 	v := build()
 	next[k] = v
 	c.all.Store(&next)

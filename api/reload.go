@@ -57,7 +57,7 @@ func (s *Server) apply(cfg *config.Loaded) (changed bool, err error) {
 	if reflect.DeepEqual(old.Config, cfg.Config) {
 		return false, nil
 	}
-	min, _, err := s.thresholds(cfg.Config)
+	levels, _, err := s.thresholds(cfg.Config)
 	if err != nil {
 		return false, err
 	}
@@ -73,7 +73,7 @@ func (s *Server) apply(cfg *config.Loaded) (changed bool, err error) {
 	// What is above may fail, what is below cannot.
 
 	s.loaded.Store(cfg)
-	s.log.min.Store(&min)
+	s.log.min.Store(&levels)
 	if moved(&old.Config.Settings, &cfg.Config.Settings) {
 		n := s.log.line(targetConfig, levelWarn, "A changed address, connection limit, log file, log format or use of TLS takes effect after a restart")
 		n.send()
@@ -83,7 +83,7 @@ func (s *Server) apply(cfg *config.Loaded) (changed bool, err error) {
 
 func (s *Server) refuseReload(err error) {
 	n := s.log.line(targetConfig, levelError, "Configuration refused, the old one stays")
-	if problems := (config.Problems)(nil); errors.As(err, &problems) {
+	if problems, ok := errors.AsType[config.Problems](err); ok {
 		list := make([]string, len(problems))
 		for i, p := range problems {
 			list[i] = p.String()

@@ -167,7 +167,7 @@ func TestTLS(t *testing.T) {
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
 	}}
 	defer client.CloseIdleConnections()
-	r, _ := http.NewRequest("GET", "https://"+b.srv.Addr().String()+"/v1/models", nil)
+	r, _ := http.NewRequest(http.MethodGet, "https://"+b.srv.Addr().String()+"/v1/models", nil)
 	r.Header.Set("Authorization", "Bearer "+annToken)
 	res, err := client.Do(r)
 	if err != nil {

@@ -119,7 +119,7 @@ func TestUnixSocket(t *testing.T) {
 	defer client.CloseIdleConnections()
 	get := func(token string) answer {
 		t.Helper()
-		r, _ := http.NewRequest("GET", "http://berry/v1/models", nil)
+		r, _ := http.NewRequest(http.MethodGet, "http://berry/v1/models", nil)
 		r.Header.Set("Authorization", "Bearer "+token)
 		r.Header.Set("X-Forwarded-For", "9.9.9.9, 10.0.0.1")
 		res, err := client.Do(r)
@@ -211,13 +211,7 @@ func hanging(more <-chan struct{}) mockllm.Script {
 // stream begins a stream and waits for its first content.
 func (b *berry) stream() (*http.Response, *bytes.Buffer) {
 	b.t.Helper()
-	r, _ := http.NewRequest("POST", b.url+"/v1/chat/completions", strings.NewReader(`{"model":"pool","stream":true,"messages":[]}`))
-	r.Header.Set("Authorization", "Bearer "+annToken)
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { _ = res.Body.Close() })
+	res := b.open(`{"model":"pool","stream":true,"messages":[]}`)
 	var got bytes.Buffer
 	buf := make([]byte, 4096)
 	for !strings.Contains(got.String(), "first") {

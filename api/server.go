@@ -59,11 +59,11 @@ func New(cfg *config.Loaded, o Options) (*Server, error) {
 	if s.auth == nil {
 		s.auth = tokenList{}
 	}
-	min, unknown, err := s.thresholds(cfg.Config)
+	levels, unknown, err := s.thresholds(cfg.Config)
 	if err != nil {
 		return nil, err
 	}
-	s.log = newLogger(newLogSink(), min)
+	s.log = newLogger(newLogSink(), levels)
 	if o.Stdout != nil {
 		s.log.sink.attach(logOutput(o.Stdout, cfg.Config.Settings.LogFormat))
 	}

@@ -181,8 +181,7 @@ func check(cfg *config.Loaded, stdout, stderr io.Writer) int {
 
 // failed prints why nothing runs: all problems, each on lines of its own.
 func failed(stderr io.Writer, err error) int {
-	var problems config.Problems
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[config.Problems](err); ok {
 		fmt.Fprintf(stderr, "❌ Configuration has %d problems\n%v\n", len(problems), err)
 	} else {
 		fmt.Fprintf(stderr, "❌ %v\n", err)

@@ -211,7 +211,7 @@ func TestSignals(t *testing.T) {
 	hang, asked := upstream(t)
 	path := write(t, fmt.Sprintf(good, hang))
 	p := launch(t, "-c", path)
-	if res, err := http.Get(p.url + "/readyz"); err != nil || res.StatusCode != 200 {
+	if res, err := http.Get(p.url + "/readyz"); err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("%v %v", err, res)
 	}
 	http.DefaultClient.CloseIdleConnections()
@@ -237,7 +237,7 @@ func TestSignals(t *testing.T) {
 	// A second signal does not wait for the request that hangs.
 	p = launch(t, "-c", path)
 	go func() {
-		r, _ := http.NewRequest("POST", p.url+"/v1/chat/completions", strings.NewReader(`{"model":"m","messages":[]}`))
+		r, _ := http.NewRequest(http.MethodPost, p.url+"/v1/chat/completions", strings.NewReader(`{"model":"m","messages":[]}`))
 		r.Header.Set("Authorization", "Bearer berry-canary-10-user")
 		if res, err := http.DefaultClient.Do(r); err == nil {
 			_ = res.Body.Close()
