@@ -69,14 +69,8 @@ func (o *watcher) Finished(r *relay.Record) {
 		m.rateLimited(r.User.ID).Inc()
 	}
 	if a := r.Last(); a != nil {
+		m.used(r)
 		s := m.listing(r.Model.Name, r.Model.Strategy, a)
-		s.input.Add(r.Usage.Input)
-		s.output.Add(r.Usage.Output)
-		s.cached.Add(r.Usage.CachedInput)
-		s.reason.Add(r.Usage.Reasoning)
-		if r.Cost > 0 {
-			s.cost.Add(r.Cost)
-		}
 		if r.Stream && r.FirstContent > 0 { // a plain answer's first content is all of it
 			s.firstContent.Update(r.FirstContent.Seconds())
 		}
@@ -87,6 +81,25 @@ func (o *watcher) Finished(r *relay.Record) {
 	}
 	if o.next != nil {
 		o.next.Finished(r)
+	}
+}
+
+// used counts tokens and cost where they arose: a request whose stream broke
+// and was resumed elsewhere used two backends.
+func (m *metrics) used(r *relay.Record) {
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		if a.Usage.IsZero() && a.Cost == 0 {
+			continue
+		}
+		s := m.listing(r.Model.Name, r.Model.Strategy, a)
+		s.input.Add(a.Usage.Input)
+		s.output.Add(a.Usage.Output)
+		s.cached.Add(a.Usage.CachedInput)
+		s.reason.Add(a.Usage.Reasoning)
+		if a.Cost > 0 {
+			s.cost.Add(a.Cost)
+		}
 	}
 }
 

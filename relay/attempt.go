@@ -15,7 +15,7 @@ import (
 )
 
 func (x *exchange) target(l *loadbalance.Lease) *target {
-	return &x.rec.Model.targets[l.Index()]
+	return &x.model.targets[l.Index()]
 }
 
 // call is one attempt while it is made.
@@ -37,9 +37,11 @@ func (x *exchange) attempt(try try) (v verdict) {
 	a := x.rec.Last()
 	x.g.observer.Selected(x.rec, a)
 
-	ctx, cancel := context.WithCancelCause(x.r.Context())
+	ctx, cancel := context.WithCancelCause(x.upstreamContext())
+	stop := x.watchClient(cancel)
 	v.kind = loadbalance.Cancelled
 	defer func() {
+		stop()
 		x.gate.end()
 		cancel(nil)
 		a.Kind, a.Duration = v.kind, time.Since(a.Start)
@@ -47,7 +49,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 			Kind: v.kind, Status: a.Status, FirstContent: a.FirstContent, Duration: a.Duration, RetryAfter: v.wait,
 		}
 		if v.kind == loadbalance.Success {
-			o.InputTokens, o.OutputTokens = x.rec.Usage.Input, x.rec.Usage.Output
+			o.InputTokens, o.OutputTokens = a.Usage.Input, a.Usage.Output
 		}
 		try.lease.Report(o)
 		x.g.observer.Attempted(x.rec, a)
@@ -87,6 +89,13 @@ func (x *exchange) call(c *call) verdict {
 		return x.stream(c, resp)
 	}
 	return x.plain(c, resp)
+}
+
+// book notes what the attempt's answer consumed.
+func (x *exchange) book(c *call, u Usage) {
+	c.a.Usage, c.a.Cost = u, c.t.cost(u)
+	x.rec.Usage = x.rec.Usage.Add(u)
+	x.rec.Cost += c.a.Cost
 }
 
 // broken is the verdict on a connection that failed before any content.
@@ -135,6 +144,7 @@ func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdic
 	v := verdict{kind: kindOf(fault.Status), wait: retryAfter(h, time.Now())}
 	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0
 	v.err = clientError(v.kind, fault, v.wait)
+	v.tooLong = v.kind == loadbalance.Caller && tooLong(fault)
 	return v
 }
 

@@ -42,6 +42,8 @@ func (g *Gateway) build(cfg *config.Config) (*Runtime, transports, error) {
 			retries:     cfg.Settings.MaxRetries,
 			moves:       cfg.Settings.MaxInternalRetries,
 			waitInPlace: cfg.Settings.RetryAfterWaitSeconds.Duration(),
+			readOn:      cfg.Settings.OnClientDisconnect == config.DisconnectFinish,
+			resume:      cfg.Settings.StreamResume == config.ResumeReplay,
 		},
 	}
 	dials := transports{}
@@ -72,6 +74,9 @@ func (g *Gateway) build(cfg *config.Config) (*Runtime, transports, error) {
 		for _, a := range m.Aliases {
 			rt.byName[a] = m
 		}
+	}
+	for id, m := range rt.byID {
+		m.fallback = rt.byID[cfg.Models[id].ContextFallback]
 	}
 	sortModels(rt.models)
 	return rt, dials, nil

@@ -40,7 +40,7 @@ func brokenKind(ctx context.Context) loadbalance.Kind {
 		return loadbalance.Network
 	case errors.Is(cause, errFirstContent), errors.Is(cause, errIdle), errors.Is(cause, errTotal):
 		return loadbalance.Timeout
-	default: // the client's own context
+	default: // the client's own context, or errGone
 		return loadbalance.Cancelled
 	}
 }
@@ -118,6 +118,21 @@ func noBackend(u *loadbalance.Unavailable) *apierror.Error {
 		return apierror.New(apierror.NoBackendAvailable, "no backend of this model is available now; try again later").
 			WithRetryAfter(max(u.RetryAfter, time.Second))
 	}
+}
+
+// tooLong reports whether an upstream refused a prompt for its length: by the
+// code that OpenAI uses, or by the words of servers that give none.
+func tooLong(fault *apierror.Error) bool {
+	if fault.Code == "context_length_exceeded" {
+		return true
+	}
+	message := strings.ToLower(fault.Message)
+	for _, words := range []string{"context length", "context window", "prompt is too long", "input is too long"} {
+		if strings.Contains(message, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // retryAfter reads how long an upstream asks to be left alone:

@@ -14,6 +14,7 @@ var (
 	errIdle         = errors.New("the stream fell silent")
 	errTotal        = errors.New("no whole answer in time")
 	errDrained      = errors.New("nothing more to read")
+	errGone         = errors.New("the client left and reading on was long enough")
 )
 
 // gate is the client's side of one request: it holds the answer's header back
@@ -30,6 +31,7 @@ type gate struct {
 	mu        sync.Mutex // guards what follows, and writing to w
 	open      bool       // the header is out
 	closed    bool
+	gone      time.Time // the client left: nothing is written, and reading on ends then
 	lastWrite time.Time
 	timer     *time.Timer
 	next      time.Time // when timer fires
@@ -48,6 +50,32 @@ func (g *gate) begin(cancel context.CancelCauseFunc, d time.Duration, cause erro
 	defer g.mu.Unlock()
 	g.cancel, g.until, g.cause, g.idle = cancel, time.Now().Add(d), cause, 0
 	g.arm()
+}
+
+// flowing changes the attempt's limit to one of silence, for a stream whose
+// header went out in an earlier attempt.
+func (g *gate) flowing(idle time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.idle, g.cause, g.since = idle, errIdle, time.Now()
+	g.arm()
+}
+
+// leave notes that the client has gone while the attempt goes on for d more.
+func (g *gate) leave(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gone.IsZero() {
+		g.gone = time.Now().Add(d)
+		g.arm()
+	}
+}
+
+// left reports whether leave was called.
+func (g *gate) left() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.gone.IsZero()
 }
 
 // end disarms the attempt's limit.
@@ -70,13 +98,13 @@ func (g *gate) touch() {
 func (g *gate) commit(p []byte, idle time.Duration, header func(h http.Header)) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.open {
+	if !g.open && g.gone.IsZero() {
 		g.open = true
 		streamHeader(g.w.Header())
 		header(g.w.Header())
 		g.w.WriteHeader(http.StatusOK)
 	}
-	g.idle, g.cause = idle, errIdle
+	g.idle, g.cause, g.since = idle, errIdle, time.Now()
 	err := g.write(p)
 	g.arm()
 	return err
@@ -90,6 +118,9 @@ func (g *gate) send(p []byte) error {
 }
 
 func (g *gate) write(p []byte) error {
+	if !g.gone.IsZero() {
+		return nil
+	}
 	_, err := g.w.Write(p)
 	if err == nil {
 		err = g.rc.Flush()
@@ -131,7 +162,11 @@ func (g *gate) tick() {
 	g.next = time.Time{}
 	now := time.Now()
 	if limit := g.limit(); !limit.IsZero() && !now.Before(limit) {
-		g.cancel(g.cause)
+		cause := g.cause
+		if limit.Equal(g.gone) {
+			cause = errGone
+		}
+		g.cancel(cause)
 		g.cancel = nil
 	}
 	if beat := g.beat(); !beat.IsZero() && !now.Before(beat) {
@@ -150,20 +185,23 @@ func (g *gate) tick() {
 
 // limit is when the attempt is to be ended; zero for never.
 func (g *gate) limit() time.Time {
-	switch {
-	case g.cancel == nil:
+	if g.cancel == nil {
 		return time.Time{}
-	case g.idle > 0:
-		return g.since.Add(g.idle)
-	default:
-		return g.until
 	}
+	limit := g.until
+	if g.idle > 0 {
+		limit = g.since.Add(g.idle)
+	}
+	if !g.gone.IsZero() && g.gone.Before(limit) {
+		return g.gone
+	}
+	return limit
 }
 
 // beat is when the client is to see a comment; zero for never.
 func (g *gate) beat() time.Time {
 	switch {
-	case !g.stream:
+	case !g.stream || !g.gone.IsZero():
 		return time.Time{}
 	case !g.open:
 		return g.hold

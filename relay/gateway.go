@@ -38,6 +38,8 @@ type Gateway struct {
 	fleet   *loadbalance.Fleet
 	limiter *auth.Limiter
 	current atomic.Pointer[Runtime]
+	// readingOn counts the answers that are read on without their client.
+	readingOn atomic.Int64
 
 	reload     sync.Mutex // one Reload at a time; guards transports
 	transports transports

@@ -41,6 +41,11 @@ type verdict struct {
 	wait time.Duration
 	// temporary is set for a 429, and a 503 that says when to come back.
 	temporary bool
+	// broken is set when a stream broke after content reached the client and
+	// may be resumed: err ends it if it is not.
+	broken bool
+	// tooLong is set when the backend said that the prompt is too long for it.
+	tooLong bool
 }
 
 // try is an attempt that was decided on: its backend is leased.
@@ -52,7 +57,7 @@ type try struct {
 
 // run makes attempts until one answers the client or nothing is left to try.
 func (x *exchange) run() *apierror.Error {
-	lease, err := x.rec.Model.Balancer.Pick(&x.pick)
+	lease, err := x.model.Balancer.Pick(&x.pick)
 	if err != nil {
 		return x.unavailable(err)
 	}
@@ -83,6 +88,15 @@ func (x *exchange) lastWord(v verdict) *apierror.Error {
 // next decides on another attempt after one that failed. It may wait; it is
 // false when the failure is the last word.
 func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
+	if x.left() {
+		return try{}, false // nobody is there to be answered
+	}
+	if v.tooLong {
+		return x.contextFallback()
+	}
+	if v.broken {
+		return x.resumeElsewhere(l)
+	}
 	if !v.kind.Elsewhere() || len(x.rec.Attempts) > x.rt.limits.retries || !l.MayRetry() {
 		return try{}, false
 	}
@@ -97,7 +111,7 @@ func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
 		}
 	}
 	if x.ledger.moves < x.rt.limits.moves {
-		if next, err := x.rec.Model.Balancer.Pick(&x.pick); err == nil {
+		if next, err := x.model.Balancer.Pick(&x.pick); err == nil {
 			x.ledger.moves++
 			x.ledger.same = 0
 			return try{lease: next, why: ReasonFailover}, true
@@ -107,6 +121,23 @@ func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
 		return try{}, false
 	}
 	return x.noChoice(l, v)
+}
+
+// contextFallback moves on to the model that is meant for longer prompts. It
+// is part of the model that the client asked for, so the user's allowed_models
+// are not asked again; the user's tags select among its backends as ever.
+func (x *exchange) contextFallback() (try, bool) {
+	to := x.model.fallback
+	if to == nil || to.Balancer == nil || len(x.rec.Attempts) > x.rt.limits.retries {
+		return try{}, false
+	}
+	next, err := to.Balancer.Pick(&x.pick)
+	if err != nil {
+		return try{}, false
+	}
+	x.model = to
+	x.ledger = ledger{moves: x.ledger.moves}
+	return try{lease: next, why: ReasonContext}, true
 }
 
 // noChoice is next for a request that has no other backend to move on to.
@@ -143,7 +174,7 @@ func (x *exchange) again(l *loadbalance.Lease, why Reason, pause time.Duration) 
 	if !sleep(x.r.Context(), pause) {
 		return try{}, false
 	}
-	next, err := x.rec.Model.Balancer.Again(&x.pick, l)
+	next, err := x.model.Balancer.Again(&x.pick, l)
 	if err != nil {
 		return try{}, false
 	}

@@ -41,6 +41,9 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		}
 		return x.unreadable()
 	}
+	if x.rec.Committed { // the second run of a stream must be one
+		return x.unreadable()
+	}
 	if x.rec.Stream {
 		body, err = openai.AppendChunks(nil, body, &x.meta)
 		if err != nil {
@@ -48,11 +51,12 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		}
 		body = append(body, doneFrame...)
 	}
-	if x.r.Context().Err() != nil {
-		return x.broken(c)
-	}
-	x.rec.Usage, x.rec.Cost = usage, c.t.cost(usage)
+	x.book(c, usage)
 	x.release()
+	if x.left() { // it cannot be told any more; the backend did its part
+		x.clientLeft = true
+		return verdict{kind: loadbalance.Success}
+	}
 	if x.rec.Stream {
 		err = x.gate.commit(body, x.rt.limits.idle, func(h http.Header) {
 			copyHeader(h, resp.Header)

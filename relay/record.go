@@ -38,8 +38,8 @@ type Record struct {
 
 	FirstContent time.Duration // from Start to the first content written; 0 if there was none
 	Duration     time.Duration // from Start to the end of Serve
-	Usage        Usage
-	Cost         float64 // USD by the listing's prices; 0 without prices
+	Usage        Usage         // of all attempts together
+	Cost         float64       // of all attempts together
 
 	inline [4]Attempt
 }
@@ -73,6 +73,9 @@ type Attempt struct {
 	FirstContent time.Duration // from Start to the first content; 0 if none came
 	Duration     time.Duration // from Start to its end
 
+	Usage Usage   // of the answer that this attempt brought, whole or in part
+	Cost  float64 // in USD by the listing's prices; 0 without prices
+
 	target     *target
 	upstreamID string
 }
@@ -86,6 +89,8 @@ const (
 	ReasonSameBackend Reason = "same_backend" // again on a backend that failed
 	ReasonFailover    Reason = "failover"     // on another backend
 	ReasonWaited      Reason = "rate_limit"   // again after the wait that the backend asked for
+	ReasonContext     Reason = "context"      // on the model's context_fallback: the prompt was too long
+	ReasonResume      Reason = "resume"       // on another backend, to go on with a stream that broke
 )
 
 // Observer is told what relay does; berry-api's metrics and log are one. Its

@@ -38,7 +38,8 @@ type Model struct {
 	Listings []config.Listing
 	Balancer *loadbalance.Balancer
 
-	targets []target // what Listings lead to, by a lease's index
+	targets  []target // what Listings lead to, by a lease's index
+	fallback *Model   // context_fallback; nil for none
 }
 
 // target is what a lease leads to.
@@ -66,6 +67,8 @@ type limits struct {
 	keepalive       time.Duration
 	retries, moves  int
 	waitInPlace     time.Duration
+	readOn          bool // on_client_disconnect = "finish"
+	resume          bool // stream_resume = "replay"
 }
 
 // Model returns the enabled model with that public name or alias.

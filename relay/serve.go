@@ -24,6 +24,8 @@ type exchange struct {
 	r   *http.Request
 	rec *Record
 
+	model *Model // whose backends are tried: rec.Model, or its context_fallback
+
 	gate   gate
 	in     dialect.Request
 	meta   dialect.Meta
@@ -33,6 +35,7 @@ type exchange struct {
 
 	inputBytes int // the request body's length, for an estimate of the usage
 	clientLeft bool
+	said       *said // what a stream has sent; nil unless it may be resumed
 }
 
 // Serve answers one chat request that api has authenticated: rt is the runtime
@@ -69,7 +72,7 @@ func (x *exchange) admit() *apierror.Error {
 	if !ok {
 		return apierror.New(apierror.ModelNotFound, "the model %.200q does not exist; GET /v1/models lists those you may use", scan.Model).WithParam("model")
 	}
-	x.rec.Model = m
+	x.rec.Model, x.model = m, m
 	if e := x.permission(m); e != nil {
 		return e
 	}
@@ -88,6 +91,9 @@ func (x *exchange) admit() *apierror.Error {
 	x.inputBytes = len(body.Bytes())
 	x.pick.Tags, x.pick.AllTags, x.pick.Only = x.rec.User.Tags, x.rec.User.Admin, scan.Backend
 	x.gate = gate{w: x.w, rc: http.NewResponseController(x.w), stream: scan.Stream, keepalive: x.rt.limits.keepalive}
+	if scan.Stream && x.rt.limits.resume {
+		x.said = &said{}
+	}
 	if scan.Stream {
 		x.gate.hold = x.rec.Start.Add(x.g.hold)
 	}
@@ -120,7 +126,7 @@ func (x *exchange) denied(err error) *apierror.Error {
 // fail tells the client that its request failed: by a status where the header
 // is not out yet, else by a frame inside the stream.
 func (x *exchange) fail(e *apierror.Error) {
-	if x.clientLeft || x.r.Context().Err() != nil {
+	if x.left() {
 		x.clientLeft = true
 		return
 	}

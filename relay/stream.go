@@ -36,18 +36,10 @@ type pump struct {
 	dec  dialect.StreamDecoder
 	in   *sse.Reader
 	out  []byte // events on their way: held before the commit, a clump after it
-}
 
-// watched tells the gate of each sign of life from the upstream.
-type watched struct {
-	src  io.Reader
-	gate *gate
-}
-
-func (r *watched) Read(p []byte) (int, error) {
-	n, err := r.src.Read(p)
-	r.gate.touch()
-	return n, err
+	flowing bool // this attempt's first content has come
+	replay  bool // this attempt repeats what an earlier one began
+	raw     []byte
 }
 
 type buffers struct {
@@ -63,8 +55,11 @@ const keptOut = 64 << 10
 // stream carries a streamed answer.
 func (x *exchange) stream(c *call, resp *http.Response) verdict {
 	bufs := streams.Get().(*buffers)
-	bufs.in.Reset(&watched{resp.Body, &x.gate}, maxEvent)
-	p := &pump{x: x, c: c, resp: resp, dec: c.t.up.dialect.Stream(&x.meta), in: &bufs.in, out: bufs.out[:0]}
+	bufs.in.Reset(&watched{src: resp.Body, x: x}, maxEvent)
+	p := &pump{x: x, c: c, resp: resp, dec: c.t.up.dialect.Stream(&x.meta), in: &bufs.in, out: bufs.out[:0], replay: x.rec.Committed}
+	if p.replay {
+		x.said.begin()
+	}
 	v := p.run()
 	p.book()
 	bufs.in.Reset(nil, 0)
@@ -82,20 +77,17 @@ func (p *pump) run() verdict {
 		if err != nil {
 			return p.ended(err)
 		}
-		var state dialect.State
-		p.out, state, err = p.dec.Event(p.out, ev.Name, ev.Data)
-		var fault *apierror.Error
-		switch {
-		case errors.As(err, &fault):
-			return p.faulted(fault)
-		case err != nil:
-			return p.interrupted(loadbalance.Server)
-		case state == dialect.Dropped:
+		state, err := p.event(ev)
+		if err != nil {
+			return p.failed(err)
+		}
+		switch state {
+		case dialect.Dropped:
 			p.x.rec.Malformed++
-		case state == dialect.End:
+		case dialect.End:
 			return p.over()
-		case state == dialect.Content && !p.x.rec.Committed:
-			if !p.commit() {
+		case dialect.Content:
+			if !p.flowing && !p.begin() {
 				return p.left()
 			}
 		}
@@ -110,35 +102,86 @@ func (p *pump) run() verdict {
 	}
 }
 
-// commit is the moment of the first content: from here on nothing is retried.
-func (p *pump) commit() bool {
+// event decodes one upstream event into out.
+func (p *pump) event(ev sse.Event) (state dialect.State, err error) {
+	if p.x.said == nil {
+		p.out, state, err = p.dec.Event(p.out, ev.Name, ev.Data)
+		return state, err
+	}
+	p.raw, state, err = p.dec.Event(p.raw[:0], ev.Name, ev.Data)
+	if err != nil || len(p.raw) == 0 {
+		return state, err
+	}
+	if !p.replay {
+		p.x.said.note(p.raw)
+		p.out = append(p.out, p.raw...)
+		return state, nil
+	}
+	p.out, err = p.x.said.follow(p.out, p.raw)
+	return state, err
+}
+
+// failed ends a stream whose decoder gave up.
+func (p *pump) failed(err error) verdict {
+	var fault *apierror.Error
+	switch {
+	case errors.As(err, &fault):
+		return p.faulted(fault)
+	case errors.Is(err, errDiffers):
+		return p.differs()
+	}
+	return p.interrupted(loadbalance.Server)
+}
+
+// differs ends a stream whose second run says something else than the first:
+// nobody is to blame, and no third one will do better.
+func (p *pump) differs() verdict {
+	return p.frame(loadbalance.Cancelled, apierror.New(apierror.StreamInterrupted,
+		"the provider broke the stream off, and another one answers differently; the answer is not complete"))
+}
+
+// begin is the moment of the attempt's first content. The first time it is the
+// commit: from here on nothing is retried, but for a resume.
+func (p *pump) begin() bool {
 	x := p.x
-	x.rec.Committed, x.rec.Status = true, http.StatusOK
+	p.flowing = true
 	p.c.a.FirstContent = time.Since(p.c.a.Start)
+	if x.rec.Committed {
+		x.gate.flowing(x.rt.limits.idle)
+		return true
+	}
+	x.rec.Committed, x.rec.Status = true, http.StatusOK
 	x.rec.FirstContent = time.Since(x.rec.Start)
-	x.release()
+	if x.said == nil {
+		x.release()
+	}
 	err := x.gate.commit(p.out, x.rt.limits.idle, func(h http.Header) {
 		copyHeader(h, p.resp.Header)
 		x.backendHeader(h)
 	})
 	p.out = p.out[:0]
-	return err == nil
+	return err == nil || x.rt.limits.readOn
 }
 
 func (p *pump) flush() bool {
 	err := p.x.gate.send(p.out)
 	p.out = p.out[:0]
-	return err == nil
+	// A client that left is noticed by the server too, which then says whether
+	// to read on.
+	return err == nil || p.x.rt.limits.readOn
 }
 
 // over ends a stream that the upstream said is over.
 func (p *pump) over() verdict {
 	x := p.x
-	if !x.rec.Committed { // it never said anything
-		return x.unreadable()
+	if !p.flowing { // it never said anything
+		return p.interrupted(loadbalance.Server)
+	}
+	if p.replay && !x.said.caughtUp() {
+		return p.differs()
 	}
 	p.out = append(p.out, doneFrame...)
-	if !p.flush() {
+	if !p.flush() || x.gate.left() {
 		x.clientLeft = true // with a whole answer, or nearly
 	}
 	p.drain()
@@ -159,12 +202,14 @@ func (p *pump) drain() {
 
 // ended judges a stream that stopped without saying that it is over.
 func (p *pump) ended(err error) verdict {
-	x := p.x
-	if p.dec.Finished() && x.rec.Committed && brokenKind(p.c.ctx) != loadbalance.Cancelled {
+	if p.dec.Finished() && p.flowing && brokenKind(p.c.ctx) != loadbalance.Cancelled {
 		return p.over()
 	}
 	kind := loadbalance.Server // cut, or an event beyond the limit
-	if !errors.Is(err, io.EOF) && !errors.Is(err, sse.ErrTooLong) {
+	switch {
+	case errors.Is(err, errGone):
+		kind = loadbalance.Cancelled
+	case !errors.Is(err, io.EOF) && !errors.Is(err, sse.ErrTooLong):
 		kind = brokenKind(p.c.ctx)
 	}
 	if kind == loadbalance.Cancelled {
@@ -190,7 +235,20 @@ func (p *pump) interrupted(kind loadbalance.Kind) verdict {
 	if kind == loadbalance.Timeout {
 		why = "the provider fell silent in the middle of the stream"
 	}
-	return p.frame(kind, apierror.New(apierror.StreamInterrupted, "%s; the answer is not complete", why))
+	return p.brokenOff(kind, apierror.New(apierror.StreamInterrupted, "%s; the answer is not complete", why))
+}
+
+// brokenOff ends a stream after content: by another run of the request, if it
+// may be resumed, or by the error frame.
+func (p *pump) brokenOff(kind loadbalance.Kind, e *apierror.Error) verdict {
+	x := p.x
+	if x.said == nil || !x.said.plain() || !kind.Elsewhere() || x.left() {
+		return p.frame(kind, e)
+	}
+	if len(p.out) > 0 && !p.flush() {
+		return p.left()
+	}
+	return verdict{kind: kind, err: e, broken: true}
 }
 
 // faulted ends a stream in which the upstream reported an error.
@@ -209,7 +267,7 @@ func (p *pump) faulted(fault *apierror.Error) verdict {
 	if kind == loadbalance.Caller {
 		kind = loadbalance.Server
 	}
-	return p.frame(kind, fault)
+	return p.brokenOff(kind, fault)
 }
 
 // frame sends what is whole and then the error.
@@ -226,7 +284,7 @@ func (p *pump) frame(kind loadbalance.Kind, e *apierror.Error) verdict {
 // answer that was cut before they came.
 func (p *pump) book() {
 	x := p.x
-	if !x.rec.Committed {
+	if !p.flowing {
 		return
 	}
 	u := p.dec.Usage()
@@ -237,7 +295,7 @@ func (p *pump) book() {
 			Estimated: true,
 		}
 	}
-	x.rec.Usage, x.rec.Cost = u, p.c.t.cost(u)
+	x.book(p.c, u)
 }
 
 func tokens(n int) int { return (n + bytesPerToken - 1) / bytesPerToken }

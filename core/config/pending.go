@@ -18,15 +18,10 @@ type pendingKey struct {
 // documentation marks it. A key that comes into effect is deleted here.
 func pending() []pendingKey {
 	return []pendingKey{
-		{"settings.stream_resume", "replay", "a broken stream ends with an error"},
-		{"settings.on_client_disconnect", "finish", "the upstream call is cancelled"},
-		{"settings.log_request_body", "true", "bodies are not logged"},
-		{"settings.log_response_body", "true", "bodies are not logged"},
 		{"providers.*.backend_type", "azure", "the provider gets no traffic"},
 		{"providers.*.backend_type", "claude", "the provider gets no traffic"},
 		{"providers.*.backend_type", "gemini", "the provider gets no traffic"},
 		{"providers.*.discover", "true", "only the models of the file are served"},
-		{"models.*.context_fallback", "", "the backend's error is passed on"},
 	}
 }
 

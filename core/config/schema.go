@@ -159,6 +159,12 @@ type Listing struct {
 // Backend is the listing's backend id, "provider:model".
 func (l Listing) Backend() string { return l.Provider + ":" + l.Model }
 
+// Values of settings that the gateway acts on.
+const (
+	ResumeReplay     = "replay" // of stream_resume
+	DisconnectFinish = "finish" // of on_client_disconnect
+)
+
 // Billing modes.
 const (
 	PerToken   = "per_token"

@@ -46,6 +46,15 @@ type Usage struct {
 // IsZero reports whether nothing is known.
 func (u Usage) IsZero() bool { return u == Usage{} }
 
+// Add returns the usage of two answers together.
+func (u Usage) Add(v Usage) Usage {
+	return Usage{
+		Input: u.Input + v.Input, Output: u.Output + v.Output,
+		CachedInput: u.CachedInput + v.CachedInput, CacheWrite: u.CacheWrite + v.CacheWrite,
+		Reasoning: u.Reasoning + v.Reasoning, Estimated: u.Estimated || v.Estimated,
+	}
+}
+
 // Meta is what a decoder needs to know of the request that it answers.
 type Meta struct {
 	// Model is the name that the answer must carry, what the client asked for, as JSON.

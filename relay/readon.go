@@ -1,0 +1,73 @@
+package relay
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// With on_client_disconnect = "finish" an answer whose client has left is read
+// on, so that its usage is known: the provider bills it anyway. The request's
+// own goroutine does it, before Serve returns, within these bounds.
+const (
+	readOnTime  = 60 * time.Second
+	readOnBytes = 8 << 20
+	// readOnMost is how many answers are read on at one time; what comes on
+	// top is cancelled, as without the setting.
+	readOnMost = 256
+)
+
+// upstreamContext is what an attempt's context derives from: the client's, or
+// one that outlives the client's leaving.
+func (x *exchange) upstreamContext() context.Context {
+	if x.rt.limits.readOn {
+		return context.WithoutCancel(x.r.Context())
+	}
+	return x.r.Context()
+}
+
+// watchClient lets an attempt outlive the client within the bounds, where that
+// is set. The caller calls stop when the attempt is over.
+func (x *exchange) watchClient(cancel context.CancelCauseFunc) (stop func()) {
+	if !x.rt.limits.readOn {
+		return func() {}
+	}
+	counted := atomic.Bool{}
+	release := context.AfterFunc(x.r.Context(), func() {
+		if x.g.readingOn.Add(1) > readOnMost {
+			x.g.readingOn.Add(-1)
+			cancel(errGone)
+			return
+		}
+		counted.Store(true)
+		x.gate.leave(readOnTime)
+	})
+	return func() {
+		if !release() && counted.Swap(false) {
+			x.g.readingOn.Add(-1)
+		}
+	}
+}
+
+// left reports whether the client has gone.
+func (x *exchange) left() bool { return x.clientLeft || x.r.Context().Err() != nil }
+
+// watched tells the gate of each sign of life from the upstream, and bounds
+// what is read on for a client that has gone.
+type watched struct {
+	src    io.Reader
+	x      *exchange
+	excess int // bytes read since the client left
+}
+
+func (r *watched) Read(p []byte) (int, error) {
+	n, err := r.src.Read(p)
+	r.x.gate.touch()
+	if r.x.rt.limits.readOn && r.x.left() {
+		if r.excess += n; r.excess > readOnBytes {
+			return 0, errGone
+		}
+	}
+	return n, err
+}
