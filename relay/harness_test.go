@@ -43,6 +43,9 @@ type berry struct {
 	url string
 	obs *observer
 	u   map[string]*mockllm.Server
+	// gone gets a value when the server notices that a client left, or when
+	// its request is over.
+	gone chan struct{}
 }
 
 // setup is what a test changes of the configuration.
@@ -84,7 +87,7 @@ const userToken = "sk-test-1-long-enough"
 
 func start(t *testing.T, s setup) *berry {
 	t.Helper()
-	b := &berry{t: t, obs: &observer{}, u: map[string]*mockllm.Server{}}
+	b := &berry{t: t, obs: &observer{}, u: map[string]*mockllm.Server{}, gone: make(chan struct{}, 10)}
 	var toml strings.Builder
 	for _, id := range []string{"u1", "u2"} {
 		b.u[id] = mockllm.Start(t, s.scripts[id])
@@ -137,6 +140,12 @@ func start(t *testing.T, s setup) *berry {
 
 // serve does what a server in front of relay does.
 func (b *berry) serve(w http.ResponseWriter, r *http.Request) {
+	context.AfterFunc(r.Context(), func() {
+		select {
+		case b.gone <- struct{}{}:
+		default:
+		}
+	})
 	rt := b.gw.Current()
 	token, _ := auth.Token(r.Header)
 	user, ok := rt.Keys.Lookup(token)
