@@ -96,7 +96,7 @@ const (
 	standsDrained
 )
 
-// standing is the one place where Pick, Again and Snapshot learn whether a
+// standing is the one rule by which Pick, Again and Snapshot know whether a
 // backend may be used. Concurrency limits come on top.
 func (b *backend) standing(now int64) standing {
 	if w := b.word.Load(); w&stateBits != 0 {
@@ -105,7 +105,7 @@ func (b *backend) standing(now int64) standing {
 	return standsHealthy
 }
 
-// weigh is the rare half of standing, apart so that the other is inlined.
+// weigh is the rare half of standing; passing has the other one in its loop.
 func (b *backend) weigh(w uint32, now int64) standing {
 	switch {
 	case w&wordDrained != 0:
@@ -213,7 +213,7 @@ func (b *backend) report(o Outcome, start int64, trial bool) {
 		b.failures.Add(1)
 		b.lastErr = lastError{o.Kind, o.Status, now}
 		b.coolDown.limit(o.RetryAfter, start, now)
-		b.confidence.move(-p.SmartAI.penalty(o.Kind), now, &p.SmartAI)
+		b.confidence.move(-p.SmartAI.penalty(o.Kind), stampOf(now), &p.SmartAI)
 		changed = true
 	case o.Kind.Failure():
 		b.failures.Add(1)

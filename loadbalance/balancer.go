@@ -214,16 +214,17 @@ func (b *Balancer) filter(r *Request, buf []*Node) []*Node {
 // passing collects the nodes that stand no worse than worst, and reports
 // whether it left out usable ones that are unhealthy.
 func (b *Balancer) passing(r *Request, buf []*Node, worst standing) (c []*Node, unhealthy bool) {
-	k := 0
+	k, now := 0, r.now
+	picky, limited := r.filtered || r.retry, r.policy.limited
 	for _, n := range b.nodes {
-		if r.filtered && !n.allowed(r) {
+		if picky && (!n.allowed(r) || r.wasTried(n.first)) {
 			continue
 		}
-		if r.retry && r.wasTried(n.first) {
-			continue
+		s := standsHealthy
+		if w := n.backend.word.Load(); w&stateBits != 0 {
+			s = n.backend.weigh(w, now)
 		}
-		s := n.backend.standing(r.now)
-		if s > standsUnhealthy || r.policy.limited && n.backend.group.Load().full() {
+		if s > standsUnhealthy || limited && n.backend.group.Load().full() {
 			continue
 		}
 		if s > worst {

@@ -60,7 +60,9 @@ func (b *backend) endChat() (trial bool) {
 }
 
 // checked books the outcome of an active check. It never touches the counters
-// of users' requests, nor the breaker's count of them. Called under mu.
+// of users' requests. For the breaker, which counts what the backend itself was
+// asked, a CheckChat is a request like any other; the free checks are not.
+// Called under mu.
 func (b *backend) checked(e evidence, o Outcome, unlisted bool) {
 	b.check.last = e.now
 	passed := o.Kind == Success || o.Kind == Caller && e.check == CheckChat
@@ -74,9 +76,15 @@ func (b *backend) checked(e evidence, o Outcome, unlisted bool) {
 	case passed:
 		b.health.badChecks = 0
 		b.nudge(light*e.p.SmartAI.SuccessBoost, e)
-		if b.health.unhealthy && b.failedAt <= e.start && b.proves(e.check, unlisted) {
+		if b.failedAt > e.start {
+			break // a request knows better
+		}
+		if b.health.unhealthy && b.proves(e.check, unlisted) {
 			b.recover(e)
 			return
+		}
+		if e.check == CheckChat {
+			b.breaker.failures, b.health.servers = 0, 0
 		}
 	case o.Kind == RateLimit:
 		if e.check == CheckChat {
@@ -96,16 +104,16 @@ func (b *backend) checked(e evidence, o Outcome, unlisted bool) {
 // answered, a check that costs nothing proves nothing. Called under mu.
 func (b *backend) checkFailed(e evidence, o Outcome) {
 	before := b.breaker.state
-	if e.trial {
-		b.breaker.fail(e.now+int64(e.p.OpenTimeout), e.p.FailureThreshold, true)
-		b.add(e.ev, Breaker, before.String(), b.breaker.state.String())
-	}
-	if b.lastOK > e.start || e.check != CheckChat && since(b.lastOK, e.now) < e.p.CheckInterval {
+	if !e.trial && (b.lastOK > e.start || e.check != CheckChat && since(b.lastOK, e.now) < e.p.CheckInterval) {
 		return
+	}
+	if e.check == CheckChat {
+		b.breaker.fail(e.now+int64(e.p.OpenTimeout), e.p.FailureThreshold, e.trial)
+		b.add(e.ev, Breaker, before.String(), b.breaker.state.String())
 	}
 	if o.Kind == Server {
 		b.health.badChecks++
-		if b.health.badChecks < serversMark {
+		if b.health.badChecks < serversMark && b.breaker.state == BreakerClosed {
 			return
 		}
 	}
@@ -129,6 +137,6 @@ func (b *backend) proves(kind CheckKind, unlisted bool) bool {
 // Called under mu.
 func (b *backend) nudge(step float64, e evidence) {
 	if step != 0 {
-		b.confidence.move(step, e.now, &e.p.SmartAI)
+		b.confidence.move(step, stampOf(e.now), &e.p.SmartAI)
 	}
 }

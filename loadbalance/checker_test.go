@@ -214,6 +214,9 @@ func TestEvidence(t *testing.T) {
 
 func TestRecoveryProbesBackOff(t *testing.T) {
 	checking(t, CheckAuto, ids("a"), func(w *world, s *scripted) {
+		p := *w.fleet.policy.Load()
+		p.FailureThreshold = 1000 // the breaker has a pause of its own
+		w.fleet.SetPolicy(p)
 		s.set("a", Server)
 		w.report("a", Server, Server)
 		var times []float64
@@ -271,6 +274,71 @@ func TestChatProbeIsTheTrialOfAnOpenBreaker(t *testing.T) {
 		synctest.Wait()
 		if st := w.state("a"); !st.Healthy || st.Breaker != BreakerClosed || st.Stage != 30 {
 			t.Errorf("after the probe: %+v", st)
+		}
+	})
+}
+
+// TestOutageOfAMinute: requests leave for another backend at once, the breaker
+// opens by the probes, and it is used again soon after it works.
+func TestOutageOfAMinute(t *testing.T) {
+	checking(t, CheckAuto, []Listing{{ID: "a"}, {ID: "b", Priority: 1}}, func(w *world, s *scripted) {
+		p := *w.fleet.policy.Load()
+		p.OpenTimeout = 15 * time.Second
+		w.fleet.SetPolicy(p)
+		w.sent = nil
+		s.set("a", Server) // its list as well
+		begin, outage := time.Now(), time.Minute
+		opened, failed := false, 0
+		var back time.Duration
+		for time.Since(begin) < 3*time.Minute {
+			w.req.Reset()
+			for range 2 {
+				l, err := w.lb.Pick(&w.req)
+				if err != nil {
+					t.Fatal("a request was not answered")
+				}
+				if l.ID() == "b" || time.Since(begin) >= outage {
+					if l.ID() == "a" && back == 0 {
+						back = time.Since(begin) - outage
+					}
+					l.Report(ok)
+					break
+				}
+				failed++
+				l.Report(Outcome{Kind: Server})
+			}
+			opened = opened || w.state("a").Breaker == BreakerOpen
+			sleep(4 * time.Second)
+			if time.Since(begin) >= outage {
+				s.set("a", Success)
+			}
+		}
+		if !opened || failed > 6 || back <= 0 || back > 30*time.Second {
+			t.Errorf("opened %v, %d requests failed on it, back in use after %v", opened, failed, back)
+		}
+	})
+}
+
+// TestNoChatProbe: where a backend cannot be asked for a token, a request of a
+// user tries it.
+func TestNoChatProbe(t *testing.T) {
+	checking(t, CheckAuto, []Listing{{ID: "a"}, {ID: "b", Priority: 1}}, func(w *world, s *scripted) {
+		s.mu.Lock()
+		s.does = func(_ context.Context, c Check) ([]Outcome, bool) { return nil, c.Kind == CheckChat }
+		s.mu.Unlock()
+		w.sent = nil
+		w.report("a", Auth)
+		if got := w.tally(10); got["b"] != 10 {
+			t.Fatalf("after the failure: %v", got)
+		}
+		sleep(5 * time.Second)
+		l := w.pick()
+		if l.ID() != "a" || !l.Trial() {
+			t.Errorf("after the pause: %s, trial %v", l.ID(), l.Trial())
+		}
+		l.Report(ok)
+		if !w.state("a").Healthy {
+			t.Error("the trial did not recover it")
 		}
 	})
 }

@@ -20,7 +20,8 @@ type Options struct {
 	// Policy is what the fleet begins with; zero: DefaultPolicy.
 	Policy Policy
 	// Notify is told each transition of a backend, from the goroutine that
-	// caused it and with no lock held. It must not block. nil: nobody is.
+	// caused it and with no lock held, so that two at the same moment may come
+	// in either order. It must not block. nil: nobody is.
 	Notify func(Event)
 }
 
@@ -116,8 +117,10 @@ func (f *Fleet) SetPolicy(p Policy) {
 // makes of each backend.
 func (f *Fleet) republish() {
 	p := f.policy.Load()
+	at := stampOf(f.now())
 	for _, b := range f.list() {
 		b.mu.Lock()
+		b.confidence.raise(at, &p.SmartAI)
 		b.publish(p)
 		b.mu.Unlock()
 	}

@@ -19,8 +19,8 @@ func (b *backend) succeeded(e evidence, o Outcome) bool {
 	if first <= 0 {
 		first = o.Duration
 	}
-	b.latency.observe(first, e.now)
-	b.confidence.move(e.p.SmartAI.SuccessBoost, e.now, &e.p.SmartAI)
+	b.latency.observe(first, stampOf(e.now))
+	b.confidence.move(e.p.SmartAI.SuccessBoost, stampOf(e.now), &e.p.SmartAI)
 	b.lastOK = e.now
 
 	// A long stream that began well before the backend failed may end well
@@ -59,7 +59,7 @@ func (b *backend) recover(e evidence) {
 	b.health = health{}
 	b.recovery = recovery{active: true}
 	b.exploreAt.Store(0)
-	b.confidence.lift(e.now, &e.p.SmartAI)
+	b.confidence.lift(stampOf(e.now), &e.p.SmartAI)
 }
 
 // failed books a request that failed. Called under mu.
@@ -67,9 +67,9 @@ func (b *backend) failed(e evidence, o Outcome) {
 	b.lastErr = lastError{o.Kind, o.Status, e.now}
 	b.failedAt = e.now
 	if o.Kind == Timeout {
-		b.latency.observe(o.Duration, e.now)
+		b.latency.observe(o.Duration, stampOf(e.now))
 	}
-	b.confidence.move(-e.p.SmartAI.penalty(o.Kind), e.now, &e.p.SmartAI)
+	b.confidence.move(-e.p.SmartAI.penalty(o.Kind), stampOf(e.now), &e.p.SmartAI)
 	b.exploreAt.Store(e.now + int64(e.p.RecoveryInterval))
 
 	if o.Kind == Server {

@@ -12,7 +12,7 @@ func (*leastLatency) Pick(c []*Node, r *Request) int {
 	measured := false
 	for i, n := range c {
 		busy := n.backend.inFlight.Load()
-		latency, ok := n.backend.latency.seconds(r.now)
+		latency, ok := n.backend.latency.seconds(r.stamp)
 		switch {
 		case !ok && busy == 0:
 			return i

@@ -54,13 +54,13 @@ func (n *Node) PerRequest() bool { return n.listing.PerRequest }
 // Latency is the smoothed time to first content, fading while the backend is
 // idle. False: none was measured yet.
 func (n *Node) Latency(r *Request) (time.Duration, bool) {
-	s, ok := n.backend.latency.seconds(r.now)
+	s, ok := n.backend.latency.seconds(r.stamp)
 	return time.Duration(s * float64(time.Second)), ok
 }
 
 // Confidence is how much smart_ai trusts the backend, in [0,1].
 func (n *Node) Confidence(r *Request) float64 {
-	return n.backend.confidence.at(r.now, &r.policy.SmartAI)
+	return n.backend.confidence.at(r.stamp, &r.policy.SmartAI)
 }
 
 // Cost is the expected price of one request in USD, at the average numbers of

@@ -36,6 +36,7 @@ type Request struct {
 	balancer *Balancer
 	policy   *Policy // as of the latest pick
 	now      int64   // moment of the latest pick
+	stamp    stamp   // the same
 	tags     uint64  // mask of Tags in the balancer's numbering
 	filtered bool    // Tags or Only may leave out something
 	retry    bool    // the request was picked for before
@@ -73,6 +74,7 @@ func (r *Request) begin(b *Balancer) {
 		r.balancer = b
 	}
 	r.now = b.fleet.now()
+	r.stamp = stampOf(r.now)
 	r.policy = b.fleet.policy.Load()
 	tagged := !r.AllTags && len(r.Tags) > 0
 	r.filtered = tagged || r.Only != ""

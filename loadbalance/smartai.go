@@ -47,7 +47,7 @@ func (v *smartView) look(c []*Node, r *Request) {
 	v.scores = r.scratch(len(c)) // confidences, until they are scored
 	cheapest, confident := math.Inf(1), math.Inf(1)
 	for i, n := range c {
-		v.scores[i] = n.backend.confidence.at(r.now, s)
+		v.scores[i] = n.backend.confidence.at(r.stamp, s)
 		if !n.priced {
 			continue
 		}
@@ -72,15 +72,18 @@ func (v *smartView) choose(c []*Node, r *Request) {
 	v.best, v.trusted, v.trial = 0, false, -1
 	top, cheap := 0.0, false
 	for i, n := range c {
-		confidence := v.scores[i]
-		score := confidence * n.stagedWeight()
+		confidence, score := v.scores[i], n.weight
+		if n.backend.word.Load() != 0 { // it is not simply healthy
+			score = n.stagedWeight()
+			if v.trial < 0 && n.Trial(r) {
+				v.trial = i
+			}
+		}
+		score *= confidence
 		if confidence > provenConfidence && !n.premium {
 			score *= bonus
 		}
 		v.scores[i] = score
-		if n.backend.word.Load()&stateBits != 0 && v.trial < 0 && n.Trial(r) {
-			v.trial = i
-		}
 		// The score decides before the price, which takes longer to know.
 		if confidence < trusted || cheap && score <= top {
 			continue

@@ -88,7 +88,7 @@ func (b *backend) state(now int64) State {
 		ConsecutiveFailures: b.breaker.failures,
 		InFlight:            int(b.inFlight.Load()),
 		Stage:               b.recovery.stage(),
-		Confidence:          b.confidence.at(now, &p.SmartAI),
+		Confidence:          b.confidence.at(stampOf(now), &p.SmartAI),
 		LastError:           b.lastErr.kind,
 		LastStatus:          b.lastErr.status,
 		LastErrorAt:         f.time(b.lastErr.at),
@@ -102,7 +102,7 @@ func (b *backend) state(now int64) State {
 	if b.coolDown.until > now {
 		s.CoolDownUntil = f.time(b.coolDown.until)
 	}
-	if l, ok := b.latency.seconds(now); ok {
+	if l, ok := b.latency.seconds(stampOf(now)); ok {
 		s.Latency = time.Duration(l * float64(time.Second))
 	}
 	return s
@@ -114,7 +114,7 @@ func (b *Balancer) Snapshot() []Candidate { return b.Explain(new(Request)) }
 
 // Explain returns all listings in their order, with the very numbers that a
 // Pick for r would use now: for the record of a decision, before it or after.
-// It does not change what r was picked for.
+// r must be new or belong to this balancer; what it was picked for stays.
 func (b *Balancer) Explain(r *Request) []Candidate {
 	r.begin(b)
 	r.borrowed = &room{nodes: make([]*Node, len(b.nodes)), weights: make([]float64, len(b.nodes))}

@@ -3,6 +3,7 @@ package loadbalance
 import (
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -306,7 +307,11 @@ func TestParseStrategy(t *testing.T) {
 	if len(StrategyNames()) != 8 || !slices.IsSorted(StrategyNames()) {
 		t.Errorf("names: %v", StrategyNames())
 	}
+	readme := readFile(t, "README.md")
 	for _, name := range StrategyNames() {
+		if !strings.Contains(readme, "| `"+name+"` |") {
+			t.Errorf("README.md has no row for %s", name)
+		}
 		a, err := ParseStrategy(name)
 		if err != nil {
 			t.Fatal(err)
