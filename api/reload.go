@@ -38,7 +38,7 @@ func (s *Server) Reload(cfg *config.Loaded) error {
 // ReloadFile is Reload with what the configuration file holds now. A file with
 // problems changes nothing; each of them is logged.
 func (s *Server) ReloadFile() error {
-	cfg, err := config.Load(s.loaded.Load().Path)
+	cfg, err := s.loaded.Load().Again()
 	if err != nil {
 		s.reloading.Lock()
 		defer s.reloading.Unlock()

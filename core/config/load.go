@@ -18,24 +18,39 @@ type Loaded struct {
 	Warnings []Problem // sorted by position
 	Path     string    // as given to Load or Parse
 	SHA256   string    // of the file's bytes, 64 lower-case hex digits
+
+	env Env
 }
+
+// Again reads the same file in the same way: what a reload does.
+func (l *Loaded) Again() (*Loaded, error) { return l.env.Load(l.Path) }
 
 // Env is what a configuration may refer to outside its file. The zero value
 // is the real thing.
 type Env struct {
 	Lookup   func(name string) (value string, ok bool) // nil: os.LookupEnv
 	ReadFile func(path string) ([]byte, error)         // nil: os.ReadFile
+	// Strategies are further names that a model's strategy may have, for
+	// programs that embed the server with strategies of their own.
+	Strategies []string
 }
 
 // Load reads and checks the file at path, with the environment variables and
 // the secret files that it refers to. The error is Problems when the file
 // could be read. Load blocks on the file system only.
-func Load(path string) (*Loaded, error) {
-	data, err := os.ReadFile(path)
+func Load(path string) (*Loaded, error) { return Env{}.Load(path) }
+
+// Load is the function Load in another environment than the real one.
+func (e Env) Load(path string) (*Loaded, error) {
+	read := e.ReadFile
+	if read == nil {
+		read = os.ReadFile
+	}
+	data, err := read(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration: %w", err)
 	}
-	return Parse(path, data, Env{})
+	return Parse(path, data, e)
 }
 
 // Parse is Load for a text that is already there. The name is shown in
@@ -49,6 +64,8 @@ func Parse(name string, data []byte, env Env) (*Loaded, error) {
 		env.ReadFile = os.ReadFile
 	}
 	l := &loader{name: name, dir: filepath.Dir(name), env: env, schema: describe(reflect.TypeFor[Config]())}
+	strategy := l.schema.lookup("models").sub.lookup("strategy")
+	strategy.enum = append(slices.Clip(strategy.enum), env.Strategies...)
 	if len(data) > maxFileBytes {
 		l.doc = newDocument(nil)
 		l.problem(l.doc.root, nil, "the file has more than %d bytes", maxFileBytes)
@@ -60,7 +77,7 @@ func Parse(name string, data []byte, env Env) (*Loaded, error) {
 		return nil, Problems(l.finish(l.problems))
 	}
 	sum := sha256.Sum256(data)
-	return &Loaded{Config: cfg, Warnings: l.finish(l.warnings), Path: name, SHA256: hex.EncodeToString(sum[:])}, nil
+	return &Loaded{Config: cfg, Warnings: l.finish(l.warnings), Path: name, SHA256: hex.EncodeToString(sum[:]), env: env}, nil
 }
 
 // loader is one run of Parse.

@@ -270,3 +270,19 @@ func TestSeconds(t *testing.T) {
 		t.Errorf("2.5 seconds are %v", got)
 	}
 }
+
+func TestStrategiesOfAnEmbedder(t *testing.T) {
+	const text = "[providers.p]\nbase_url = \"http://x\"\n[models.m]\nstrategy = \"nearest\"\nbackends = [{ provider = \"p\", model = \"x\" }]\n"
+	env := Env{Strategies: []string{"nearest"}, ReadFile: func(string) ([]byte, error) { return []byte(text), nil }}
+	loaded, err := env.Load("x.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := loaded.Again()
+	if err != nil || again.Config.Models["m"].Strategy != "nearest" {
+		t.Errorf("%v, %v", again, err)
+	}
+	if _, err := Parse("x.toml", []byte(text), Env{}); err == nil || !strings.Contains(err.Error(), `"nearest" is not one of`) {
+		t.Errorf("without it: %v", err)
+	}
+}
