@@ -319,6 +319,33 @@ func TestOutageOfAMinute(t *testing.T) {
 	})
 }
 
+// TestACheckIsOlderThanAFailure: what a check found before a request failed
+// does not bring the backend back.
+func TestACheckIsOlderThanAFailure(t *testing.T) {
+	checking(t, CheckConnect, ids("a"), func(w *world, s *scripted) {
+		sleep(2 * time.Second)
+		s.mu.Lock()
+		s.does = func(_ context.Context, c Check) ([]Outcome, bool) {
+			time.Sleep(8 * time.Second)
+			return nil, false
+		}
+		s.mu.Unlock()
+		s.take()
+		for len(s.take()) == 0 {
+			sleep(100 * time.Millisecond)
+		}
+		w.report("a", Network)
+		sleep(8 * time.Second)
+		if w.state("a").Healthy {
+			t.Error("it is back by a check that began before it failed")
+		}
+		sleep(20 * time.Second)
+		if !w.state("a").Healthy {
+			t.Error("it is not back by a newer check")
+		}
+	})
+}
+
 // TestNoChatProbe: where a backend cannot be asked for a token, a request of a
 // user tries it.
 func TestNoChatProbe(t *testing.T) {

@@ -31,7 +31,7 @@ func (t *turn) next(r *Request) uint64 {
 
 func (s *roundRobin) Pick(c []*Node, r *Request) int {
 	t := &s.whole
-	if r.retry || len(c) < len(r.balancer.nodes) {
+	if len(c) < len(r.balancer.nodes) {
 		set := uint64(0)
 		if r.retry {
 			set = scatter(^uint64(0))

@@ -106,7 +106,7 @@ func TestSmartAITiers(t *testing.T) {
 		}
 	})
 	t.Run("stability bonus", func(t *testing.T) {
-		w := newWorld(t, "smart_ai", Listing{ID: "new", Weight: 1.05}, Listing{ID: "proven"})
+		w := newWorld(t, "smart_ai", Listing{ID: "new", Weight: 1.15}, Listing{ID: "proven"})
 		w.report("new", Success, Success)
 		w.report("proven", Success, Success)
 		if best := w.best(); best != "new" {

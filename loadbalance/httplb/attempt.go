@@ -33,12 +33,23 @@ type attempt struct {
 	ended  sync.Once
 }
 
+// failure is why a target gave no whole answer. http.Client asks only the
+// outermost error whether it is a timeout.
+type failure struct {
+	target  string
+	err     error
+	timeout bool
+}
+
+func (f *failure) Error() string   { return fmt.Sprintf("httplb: %q: %v", f.target, f.err) }
+func (f *failure) Unwrap() error   { return f.err }
+func (f *failure) Timeout() bool   { return f.timeout }
+func (f *failure) Temporary() bool { return f.timeout }
+
 // firstByteError is the cause of an attempt that took too long to begin.
 type firstByteError struct{ limit time.Duration }
 
-func (e *firstByteError) Error() string   { return fmt.Sprintf("no answer within %v", e.limit) }
-func (e *firstByteError) Timeout() bool   { return true }
-func (e *firstByteError) Temporary() bool { return true }
+func (e *firstByteError) Error() string { return fmt.Sprintf("no answer within %v", e.limit) }
 
 // attempt sends the request by a lease, and returns when the caller can have
 // the answer or when it failed.
@@ -51,7 +62,7 @@ func (x *exchange) attempt(lease *loadbalance.Lease, body io.ReadCloser) *attemp
 	handed := false
 	defer func() {
 		if !handed { // Base panics
-			a.end(loadbalance.Cancelled, 0, errors.New("httplb: panic"))
+			a.end(loadbalance.Cancelled, errors.New("httplb: panic"))
 		}
 	}()
 	if limit := x.options.FirstByteTimeout; limit > 0 {
@@ -145,7 +156,7 @@ func (a *attempt) begin(ctx context.Context, b *body, empty bool) error {
 // neither read nor closed by then.
 func (a *attempt) watchCaller() {
 	if ctx := a.x.request.Context(); ctx.Done() != nil {
-		a.watch = context.AfterFunc(ctx, func() { a.end(loadbalance.Cancelled, 0, context.Cause(ctx)) })
+		a.watch = context.AfterFunc(ctx, func() { a.end(loadbalance.Cancelled, context.Cause(ctx)) })
 	}
 }
 
@@ -153,26 +164,27 @@ func (a *attempt) watchCaller() {
 func (a *attempt) broke(ctx context.Context, err error) {
 	kind, err := a.judge(ctx, err)
 	a.kind, a.err = kind, err
-	a.end(kind, 0, err)
+	a.end(kind, err)
 }
 
 // judge finds out whose fault a broken connection is, and names the target.
 func (a *attempt) judge(ctx context.Context, err error) (loadbalance.Kind, error) {
-	kind := loadbalance.Network
 	late, tooLate := errors.AsType[*firstByteError](context.Cause(ctx))
 	timeout, ok := errors.AsType[interface {
 		error
 		Timeout() bool
 	}](err)
+	f := &failure{target: a.target.ID, err: err, timeout: ok && timeout.Timeout()}
 	switch {
 	case tooLate:
-		kind, err = loadbalance.Timeout, late
+		f.err, f.timeout = late, true
+		return loadbalance.Timeout, f
 	case a.x.cancelled():
-		kind = loadbalance.Cancelled
-	case ok && timeout.Timeout():
-		kind = loadbalance.Timeout
+		return loadbalance.Cancelled, f
+	case f.timeout:
+		return loadbalance.Timeout, f
 	}
-	return kind, fmt.Errorf("httplb: %q: %w", a.target.ID, err)
+	return loadbalance.Network, f
 }
 
 // cancelled reports whether the caller has given up. A deadline that has
@@ -207,8 +219,8 @@ func (a *attempt) report(kind loadbalance.Kind, rest time.Duration, err error) {
 }
 
 // end reports the attempt and lets go of what it holds.
-func (a *attempt) end(kind loadbalance.Kind, rest time.Duration, err error) {
-	a.report(kind, rest, err)
+func (a *attempt) end(kind loadbalance.Kind, err error) {
+	a.report(kind, 0, err)
 	a.watch()
 	a.cancel(context.Canceled)
 }

@@ -63,11 +63,11 @@ func (b *body) Read(p []byte) (n int, err error) {
 // over ends the attempt with the error of a Read.
 func (b *body) over(err error) {
 	if errors.Is(err, io.EOF) {
-		b.end(loadbalance.Success, 0, nil)
+		b.end(loadbalance.Success, nil)
 		return
 	}
 	kind, err := b.judge(b.ctx, err)
-	b.end(kind, 0, err)
+	b.end(kind, err)
 }
 
 // Close ends the attempt. A body that is not read to its end is left by the
@@ -79,6 +79,6 @@ func (b *body) Close() error {
 	}
 	b.report(kind, 0, nil)
 	err := b.from.Close()
-	b.end(kind, 0, nil)
+	b.end(kind, nil)
 	return err
 }

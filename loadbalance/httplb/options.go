@@ -214,7 +214,7 @@ func newTarget(given Target) (*target, error) {
 	case u.User != nil:
 		return nil, errors.New("the URL holds a user name or password: put them into Header")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("the URL %q is not http://HOST... or https://HOST...", u.Redacted())
+		return nil, fmt.Errorf("the URL %q is not of the form http://HOST or https://HOST", u.Redacted())
 	case u.Fragment != "":
 		return nil, errors.New("the URL has a fragment (#)")
 	}
