@@ -175,7 +175,7 @@ func (b *Balancer) pick(r *Request, first bool, buf []*Node) (*Lease, error) {
 		if l := n.take(r); l != nil {
 			r.markTried(n.first)
 			if first {
-				n.backend.budget.earn(r.policy.RetryRatio)
+				n.backend.budget.earn(r.policy.RetryRatio, r.now)
 			}
 			return l, nil
 		}

@@ -225,7 +225,8 @@ func TestCoolDown(t *testing.T) {
 }
 
 func TestRetryBudget(t *testing.T) {
-	// A backend that fails each time: 10 retries, then a fifth of the requests.
+	// Backends that fail each time: 10 retries of each, then a fifth of the
+	// requests and one per second.
 	w := newWorld(t, "failover", ids("a b c")...)
 	p := DefaultPolicy()
 	p.FailureThreshold = 1 << 30
@@ -248,9 +249,38 @@ func TestRetryBudget(t *testing.T) {
 			l = next
 		}
 	}
-	if most := requests*12/10 + 3*10; attempts > most || attempts < requests*119/100 {
+	if most := requests*12/10 + 3*(10+61); attempts > most || attempts < requests*119/100 {
 		t.Errorf("%d attempts for %d requests, want about 1.2 times and at most %d", attempts, requests, most)
 	}
+}
+
+// At one request per ten minutes a fifth of a retry for each was not enough:
+// a backend that failed for hours used up its ten retries for good, and then
+// every request that tried it was lost, although the other one worked.
+func TestRetryBudgetOfLittleTraffic(t *testing.T) {
+	w := newWorld(t, "failover", ids("a b")...)
+	l := w.pick()
+	defer l.Report(ok)
+	f := func(want bool) {
+		t.Helper()
+		if got := l.MayRetry(); got != want {
+			t.Errorf("may retry: %v, want %v", got, want)
+		}
+	}
+	for range 10 {
+		f(true)
+	}
+	f(false)
+	w.clock.forward(999 * time.Millisecond)
+	f(false)
+	w.clock.forward(time.Millisecond)
+	f(true)
+	f(false)
+	w.clock.forward(24 * time.Hour)
+	for range 10 {
+		f(true)
+	}
+	f(false)
 }
 
 func TestAgain(t *testing.T) {

@@ -51,9 +51,13 @@ func (l *Lease) Report(o Outcome) {
 }
 
 // MayRetry takes one retry from the budget of the backend that failed, and
-// reports whether there was one. Each request adds Policy.RetryRatio to the
-// budget of the backend that it is picked for first, which holds 10 at most and
-// at the start: a backend that fails causes at most that share of its requests
-// plus 10 to be tried again, here or elsewhere. Call it once per failed attempt
-// that is to be retried, before or after Report.
-func (l *Lease) MayRetry() bool { return l.node.backend.budget.take() }
+// reports whether there was one. The budget holds 10 at most and at the start.
+// Each request adds Policy.RetryRatio to that of the backend that it is picked
+// for first, and each second adds one, for backends with little traffic: a
+// backend that fails causes at most that share of its requests, and that little,
+// to be tried again, here or elsewhere. Call it once per failed attempt that is
+// to be retried, before or after Report.
+func (l *Lease) MayRetry() bool {
+	b := l.node.backend
+	return b.budget.take(b.fleet.now())
+}

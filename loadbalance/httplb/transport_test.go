@@ -308,7 +308,8 @@ func TestRetryBudget(t *testing.T) {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}, says(200, ""))
-	w.options.Fleet = loadbalance.NewFleet(loadbalance.Options{Policy: policy})
+	began := time.Now() // time stands, as it fills the budget
+	w.options.Fleet = loadbalance.NewFleet(loadbalance.Options{Policy: policy, Now: func() time.Time { return began }})
 	w.options.Strategy = first{}
 	for i := range 24 {
 		want := 200

@@ -13,8 +13,9 @@ type Episode struct {
 	Backend     string
 	From, Until time.Duration
 
-	// Failures counts the attempts of users that failed until the backend was
-	// left; trials, which look whether it is back, do not count. 0: it was not used.
+	// Failures counts the requests of users that failed on the backend until it
+	// was left, whatever came of them elsewhere; trials, which look whether it is
+	// back, do not count. 0: it was not used.
 	Failures int
 	// Left is set once 10 requests in a row went without the backend, or the
 	// episode ended before that many came since its last failure.
@@ -89,7 +90,10 @@ func (w *watch) failed(f *flight, now moment) {
 	if !w.open || e.Left || f.lease.Trial() || f.began < moment(e.From) || f.began >= moment(e.Until) {
 		return
 	}
-	e.Failures++
+	if !slices.Contains(f.failed, w.listing) {
+		f.failed = append(f.failed, w.listing)
+		e.Failures++
+	}
 	e.Leave = time.Duration(now) - e.From
 }
 

@@ -73,6 +73,7 @@ type flight struct {
 	whole   bool
 	tried   []int // listings of its attempts
 	hit     []int // of those that were no trials
+	failed  []int // of those that failed in an episode
 }
 
 // Generators of their own for what is drawn, so that the requests are the same
@@ -185,7 +186,8 @@ func (s *simulation) plan() {
 		f.pick.Reset()
 	}
 	f.arrived, f.input, f.output, f.whole = moment(a.At), a.InputTokens, a.OutputTokens, !a.Stream
-	f.ledger, f.tried, f.hit = ledger{why: first}, f.tried[:0], f.hit[:0]
+	f.ledger = ledger{why: first}
+	f.tried, f.hit, f.failed = f.tried[:0], f.hit[:0], f.failed[:0]
 	s.flying++
 	s.queue.push(event{at: f.arrived, what: arrival, flight: f})
 }
