@@ -64,7 +64,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 
 // call sends the request and judges what comes.
 func (x *exchange) call(c *call) verdict {
-	x.in.Model = c.t.model
+	x.in.Model, x.in.Dropped = c.t.model, nil
 	x.meta.DropReasoning = !c.t.up.Provider.Reasoning
 	req, err := c.t.up.dialect.Encode(c.ctx, &x.in)
 	if err != nil {

@@ -22,6 +22,7 @@ const (
 	headerModel      = "X-Berry-Model"
 	headerAttempts   = "X-Berry-Attempts"
 	headerUpstreamID = "X-Berry-Upstream-Request-Id"
+	headerDropped    = "X-Berry-Dropped-Params"
 )
 
 // copyHeader copies what may pass from an upstream's answer. A limit that

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 )
 
@@ -83,7 +81,7 @@ const maxList = 8 << 20
 
 // list reads the provider's model list.
 func (p *probe) list(ctx context.Context) result {
-	req, err := p.listRequest(ctx)
+	req, err := p.up.dialect.List(ctx)
 	if err != nil {
 		return p.failed(CheckedModels, loadbalance.Caller, "the request for the model list cannot be made: %v", err)
 	}
@@ -102,7 +100,7 @@ func (p *probe) list(ctx context.Context) result {
 	case len(body) > maxList:
 		return p.failed(CheckedModels, loadbalance.Server, `the model list has more than %d bytes; set health_check to "tcp"`, maxList)
 	}
-	models, ok := modelIDs(body)
+	models, ok := p.up.dialect.ReadList(body)
 	if !ok {
 		r := p.failed(CheckedModels, loadbalance.Server,
 			`GET %s answered with something other than a model list; is base_url right? If it is, set health_check to "tcp"`, req.URL.Path)
@@ -112,45 +110,6 @@ func (p *probe) list(ctx context.Context) result {
 	r := p.passed(CheckedModels)
 	r.Status, r.Models = resp.StatusCode, models
 	return r
-}
-
-// listRequest asks for the model list with the headers of a chat, so that the
-// credential goes where the provider's format wants it.
-func (p *probe) listRequest(ctx context.Context) (*http.Request, error) {
-	chat, err := p.encode(ctx, question{model: "any", tokens: probeTokens})
-	if err != nil {
-		return nil, err
-	}
-	_ = chat.Body.Close()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.up.Base.JoinPath("models").String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header = chat.Header.Clone()
-	req.Header.Del("Content-Type")
-	return req, nil
-}
-
-// modelIDs reads the names out of a model list: OpenAI's object with the list
-// under data, or the bare list that some providers send instead.
-func modelIDs(body []byte) ([]string, bool) {
-	if !gjson.ValidBytes(body) {
-		return nil, false
-	}
-	list := gjson.ParseBytes(body)
-	if list.IsObject() {
-		list = list.Get("data")
-	}
-	if !list.IsArray() {
-		return nil, false
-	}
-	var ids []string
-	for _, m := range list.Array() {
-		if id := m.Get("id"); id.Type == gjson.String && id.Str != "" {
-			ids = append(ids, id.Str)
-		}
-	}
-	return ids, true
 }
 
 // named turns a list that was read into a failure when it does not name a

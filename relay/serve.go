@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
@@ -162,6 +163,9 @@ func (x *exchange) backendHeader(h http.Header) {
 	h[headerAttempts] = countHeader(len(x.rec.Attempts))
 	if a.upstreamID != "" {
 		h[headerUpstreamID] = []string{a.upstreamID}
+	}
+	if len(x.in.Dropped) > 0 {
+		h[headerDropped] = []string{strings.Join(x.in.Dropped, ",")}
 	}
 }
 

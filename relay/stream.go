@@ -177,8 +177,8 @@ func (p *pump) over() verdict {
 	if !p.flowing { // it never said anything
 		return p.interrupted(loadbalance.Server)
 	}
-	if p.replay && !x.said.caughtUp() {
-		return p.differs()
+	if err := p.close(); err != nil {
+		return p.failed(err)
 	}
 	p.out = append(p.out, doneFrame...)
 	if !p.flush() || x.gate.left() {
@@ -186,6 +186,18 @@ func (p *pump) over() verdict {
 	}
 	p.drain()
 	return verdict{kind: loadbalance.Success}
+}
+
+// close adds what the decoder has left to say at the end.
+func (p *pump) close() (err error) {
+	if !p.replay {
+		p.out = p.dec.End(p.out)
+		return nil
+	}
+	if p.out, err = p.x.said.follow(p.out, p.dec.End(p.raw[:0])); err == nil && !p.x.said.caughtUp() {
+		err = errDiffers
+	}
+	return err
 }
 
 // drain reads the stream's end, so that the connection can be used again. What

@@ -30,6 +30,10 @@ type Request struct {
 	Scan   Scan        // where things are in Body
 	Model  []byte      // the upstream's name of the model, to be sent, as JSON
 	Header http.Header // the client's; only what is allow-listed may be forwarded
+
+	// Dropped is set by Encode: the request's parameters that the upstream's
+	// format cannot carry and that were left out.
+	Dropped []string
 }
 
 // Usage is what one answer consumed, in tokens. CachedInput and CacheWrite are
@@ -69,8 +73,10 @@ type Meta struct {
 // for concurrent use.
 type Dialect interface {
 	// Encode makes the upstream request for one attempt. It may be called again
-	// for a retry and does not keep or change in. The request's body is closed
-	// by the transport; a caller that does not send it closes it.
+	// for a retry and does not keep in, nor change anything in it but Dropped.
+	// The request's body is closed by the transport; a caller that does not
+	// send it closes it. An error that is an *apierror.Error is the answer for
+	// the client: the request holds what this format cannot say.
 	Encode(ctx context.Context, in *Request) (*http.Request, error)
 	// Decode turns one whole answer with a status of 2xx into OpenAI's form. It
 	// may return body itself. An *apierror.Error means that the upstream
@@ -79,6 +85,11 @@ type Dialect interface {
 	Decode(body []byte, m *Meta) ([]byte, Usage, error)
 	// Stream returns a fresh decoder for one streamed answer.
 	Stream(m *Meta) StreamDecoder
+	// List makes the request for the provider's list of models, which costs
+	// nothing; ReadList reads the names out of its answer and is false when
+	// body is no such list.
+	List(ctx context.Context) (*http.Request, error)
+	ReadList(body []byte) (models []string, ok bool)
 	// Fault turns an answer with another status into the error for the client.
 	// Its Status and texts are the upstream's, unmasked.
 	Fault(status int, h http.Header, body []byte) *apierror.Error
@@ -91,6 +102,10 @@ type StreamDecoder interface {
 	// appends whole client events to dst and returns it with what they amount
 	// to. The data is valid only during the call.
 	Event(dst []byte, name, data []byte) ([]byte, State, error)
+	// End appends what is still to be said, such as a finish reason or the
+	// totals, when the stream ended well: after a state of End, and where the
+	// upstream ends without a word and Finished is true.
+	End(dst []byte) []byte
 	// Finished reports whether the answer is complete as far as its content
 	// goes: every choice that began has ended. It decides whether the end of
 	// the stream is success or truncation.

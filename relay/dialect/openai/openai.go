@@ -19,7 +19,7 @@ import (
 
 // Dialect is OpenAI's chat format at one provider.
 type Dialect struct {
-	url           *url.URL
+	url, list     *url.URL
 	plain, stream http.Header // shared by all requests that add nothing
 	askUsage      bool
 }
@@ -28,8 +28,6 @@ var _ dialect.Dialect = (*Dialect)(nil)
 
 // New binds the dialect to a provider.
 func New(up dialect.Upstream) *Dialect {
-	u := *up.Base
-	u.Path += "/chat/completions"
 	h := http.Header{
 		"Content-Type": {"application/json"},
 		"Accept":       {"application/json"},
@@ -45,7 +43,10 @@ func New(up dialect.Upstream) *Dialect {
 	if _, own := up.Provider.Headers["Accept"]; !own {
 		stream["Accept"] = []string{"text/event-stream"}
 	}
-	return &Dialect{url: &u, plain: h, stream: stream, askUsage: up.Provider.StreamUsage}
+	return &Dialect{
+		url: up.Base.JoinPath("chat", "completions"), list: up.Base.JoinPath("models"),
+		plain: h, stream: stream, askUsage: up.Provider.StreamUsage,
+	}
 }
 
 // forwarded are the client's headers that go upstream; no other does.

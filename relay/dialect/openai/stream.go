@@ -87,6 +87,9 @@ func (d *decoder) write(dst, data []byte) []byte {
 	return append(dst, "\n\n"...)
 }
 
+// End implements dialect.StreamDecoder: the chunks have said it all.
+func (d *decoder) End(dst []byte) []byte { return dst }
+
 // Finished implements dialect.StreamDecoder.
 func (d *decoder) Finished() bool { return allEnded(d.began, d.ended) }
 
