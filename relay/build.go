@@ -118,11 +118,7 @@ func (g *Gateway) model(rt *Runtime, id string, mc config.Model) (*Model, error)
 			up: up, listing: l, backend: l.Backend(), model: jsonText(l.Model),
 			providerHeader: []string{l.Provider}, modelHeader: []string{l.Model},
 		})
-		listings = append(listings, loadbalance.Listing{
-			ID: l.Backend(), Group: l.Provider, Weight: l.Weight, Priority: l.Priority,
-			Tags: slices.Clone(l.Tags), PerRequest: l.BillingMode == config.PerRequest,
-			InputPrice: l.InputPrice, OutputPrice: l.OutputPrice, RequestPrice: l.RequestPrice,
-		})
+		listings = append(listings, Listing(l))
 	}
 	if len(listings) == 0 {
 		return m, nil // nothing to pick from: Serve answers 503
@@ -153,8 +149,20 @@ func (g *Gateway) strategyOf(name string) (loadbalance.Strategy, error) {
 	return loadbalance.ParseStrategy(name)
 }
 
-// policy is the fleet's part of the settings.
-func policy(cfg *config.Config) loadbalance.Policy {
+// Listing is a listing as a balancer takes it. Its backend is named as
+// config.Listing.Backend says, its group is the provider.
+func Listing(l config.Listing) loadbalance.Listing {
+	return loadbalance.Listing{
+		ID: l.Backend(), Group: l.Provider, Weight: l.Weight, Priority: l.Priority,
+		Tags: slices.Clone(l.Tags), PerRequest: l.BillingMode == config.PerRequest,
+		InputPrice: l.InputPrice, OutputPrice: l.OutputPrice, RequestPrice: l.RequestPrice,
+	}
+}
+
+// Policy is the fleet's part of a configuration: how backends are judged and
+// checked. Gateways use it themselves; programs that balance by a configuration
+// without serving it, such as a simulation, may.
+func Policy(cfg *config.Config) loadbalance.Policy {
 	s := &cfg.Settings
 	a := &s.SmartAI.ConfidenceAdjustments
 	p := loadbalance.Policy{

@@ -65,7 +65,7 @@ func New(cfg *config.Config, o Options) (*Gateway, error) {
 		g.hold = headerHold
 	}
 	g.fleet = loadbalance.NewFleet(loadbalance.Options{
-		Policy: policy(cfg),
+		Policy: Policy(cfg),
 		Notify: g.observer.BackendChanged,
 	})
 	if err := g.Reload(cfg); err != nil {
@@ -93,7 +93,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	// What is above may fail, what is below cannot.
 
 	g.current.Store(rt)
-	g.fleet.SetPolicy(policy(cfg))
+	g.fleet.SetPolicy(Policy(cfg))
 	g.fleet.Retain(rt.backendIDs())
 	g.limiter.Configure(rt.Keys.Users())
 	g.transports.closeUnless(dials)
