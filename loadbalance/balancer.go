@@ -167,18 +167,27 @@ func (b *Balancer) pick(r *Request, first bool, buf []*Node) (*Lease, error) {
 		if len(c) == 0 {
 			break
 		}
+		if r.Decision != nil {
+			r.Decision.consider(b, r, c)
+		}
 		i := b.strategy.Pick(c, r)
 		if uint(i) >= uint(len(c)) {
 			i = 0
 		}
 		n := c[i]
 		if l := n.take(r); l != nil {
+			if r.Decision != nil {
+				r.Decision.decide(c, i, r)
+			}
 			r.markTried(n.first)
 			if first {
 				n.backend.budget.earn(r.policy.RetryRatio, r.now)
 			}
 			return l, nil
 		}
+	}
+	if r.Decision != nil {
+		r.Decision.consider(b, r, nil)
 	}
 	return nil, b.unavailable(r)
 }

@@ -32,6 +32,9 @@ type Request struct {
 	AllTags bool
 	// Only pins the request to the backends of one group; "": any.
 	Only string
+	// Decision, if not nil, is where each Pick records what it chose among and
+	// why, over what was there. It adds about a microsecond to a pick.
+	Decision *Decision
 
 	balancer *Balancer
 	policy   *Policy // as of the latest pick
@@ -56,7 +59,7 @@ type Request struct {
 // Reset makes r ready for another request. Leases that are not reported yet
 // stay valid.
 func (r *Request) Reset() {
-	r.Tags, r.AllTags, r.Only = nil, false, ""
+	r.Tags, r.AllTags, r.Only, r.Decision = nil, false, "", nil
 	r.forget()
 }
 

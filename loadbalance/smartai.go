@@ -161,10 +161,9 @@ func (*smartAI) Explain(c []*Node, r *Request, out []Weighing) {
 	case v.chances(c, r):
 		explored = r.policy.SmartAI.ExplorationRatio
 	}
-	drawn := make([]Weighing, len(c))
-	explainDraw(v.scores, drawn)
+	shares(v.scores, out)
 	for i := range c {
-		out[i].Share = drawn[i].Share * explored
+		out[i].Share *= explored
 	}
 	out[v.best].Share += 1 - explored
 }

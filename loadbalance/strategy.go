@@ -102,12 +102,20 @@ func draw(weights []float64, r *Request) int {
 
 // explainDraw explains draw.
 func explainDraw(weights []float64, out []Weighing) {
+	for i, w := range weights {
+		out[i].Weight = w
+	}
+	shares(weights, out)
+}
+
+// shares sets the probabilities with which draw picks.
+func shares(weights []float64, out []Weighing) {
 	sum := 0.0
 	for _, w := range weights {
 		sum += w
 	}
 	for i, w := range weights {
-		out[i] = Weighing{Weight: w, Share: 1 / float64(len(weights))}
+		out[i].Share = 1 / float64(len(weights))
 		if sum > 0 {
 			out[i].Share = w / sum
 		}
