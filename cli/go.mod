@@ -5,6 +5,7 @@ go 1.26
 require (
 	charm.land/lipgloss/v2 v2.0.6
 	github.com/PPKunOfficial/berry-api/core v0.0.0
+	github.com/PPKunOfficial/berry-api/loadbalance v0.0.0
 	github.com/PPKunOfficial/berry-api/relay v0.0.0
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/schollz/progressbar/v3 v3.19.1
@@ -15,7 +16,6 @@ require (
 )
 
 require (
-	github.com/PPKunOfficial/berry-api/loadbalance v0.0.0 // indirect
 	github.com/charmbracelet/colorprofile v0.4.3 // indirect
 	github.com/charmbracelet/ultraviolet v0.0.0-20260811164956-006e29f97886 // indirect
 	github.com/charmbracelet/x/ansi v0.11.8 // indirect

@@ -264,8 +264,9 @@ func TestDownIsQuietAndEndsAtOnce(t *testing.T) {
 		t.Run(strategy, func(t *testing.T) {
 			eachSeed(t, func(t *testing.T, seed uint64) {
 				w := builtIn(t, "down")
-				w.Traffic.Rate = 10
+				w.Duration, w.Traffic.Rate = 30*minute, 10
 				// The dear one is the first to come back.
+				w.Backends[0].Faults[0].From, w.Backends[0].Faults[0].Until = 5*minute, 15*minute
 				longer := w.Backends[0].Faults[0]
 				longer.Until += 5 * minute
 				w.Backends = append([]Script{{Match: "cheapest", Faults: []Fault{longer}}}, w.Backends...)

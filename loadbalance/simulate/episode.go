@@ -97,12 +97,15 @@ func (w *watch) failed(f *flight, now moment) {
 	e.Leave = time.Duration(now) - e.From
 }
 
-// succeeded notes an attempt that was answered.
+// succeeded notes an attempt that was answered. The first to be answered need
+// not be the first that was sent.
 func (w *watch) succeeded(f *flight) {
 	e := &w.episode
-	if w.open && !e.Returned && f.began >= moment(e.Until) {
-		e.Returned, e.Return = true, time.Duration(f.began)-e.Until
-		e.Arrivals = max(0, f.seen-w.before)
+	if !w.open || f.began < moment(e.Until) {
+		return
+	}
+	if after := time.Duration(f.began) - e.Until; !e.Returned || after < e.Return {
+		e.Returned, e.Return, e.Arrivals = true, after, max(0, f.seen-w.before)
 	}
 }
 

@@ -250,8 +250,7 @@ func (s *simulation) answered(f *flight) {
 
 // refuse ends a request that nothing could be picked for.
 func (s *simulation) refuse(f *flight, err error) {
-	var u *loadbalance.Unavailable
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*loadbalance.Unavailable](err); ok {
 		s.recorder.refused(u)
 	}
 	s.free(f)

@@ -123,10 +123,14 @@ func (a *arrivals) next() (Arrival, bool) {
 // advance moves on to the moment at which the rate, summed up since the last
 // request, makes one more: 1, or for random arrivals a number with an
 // exponential distribution. The rate is constant from one step to the next.
+// Even arrivals begin half a distance in, so that a whole one fits at the end.
 func (a *arrivals) advance() bool {
 	need := 1.0
-	if a.traffic.Random {
+	switch {
+	case a.traffic.Random:
 		need = a.rnd.ExpFloat64()
+	case a.n == 0:
+		need = 0.5
 	}
 	for a.at < maxDuration {
 		rate, until := a.traffic.rate(a.at)

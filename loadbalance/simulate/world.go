@@ -116,7 +116,8 @@ const (
 )
 
 // ParseWorld reads a world from JSON: the fields of World by their JSON names.
-// Unknown fields are an error. The world is checked.
+// Unknown fields are an error. A duration that is 0 or left out is an hour, and
+// a rate one request per second. The world is checked.
 func ParseWorld(r io.Reader) (World, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxWorld+1))
 	if err != nil {
@@ -128,6 +129,12 @@ func ParseWorld(r io.Reader) (World, error) {
 	var w World
 	if err := strict(text, &w); err != nil {
 		return World{}, err
+	}
+	if w.Duration == 0 {
+		w.Duration = hour
+	}
+	if w.Traffic.Rate == 0 {
+		w.Traffic.Rate = 1
 	}
 	return w, w.Check()
 }

@@ -59,6 +59,7 @@ func TestReferenceNamesEveryField(t *testing.T) {
 	f("health-check", checkup{}, checkResult{})
 	f("test-backend", trial{}, trialUsage{})
 	f("mock", mocked{})
+	f("simulate", simulated{}, simulatedWorld{}, simulatedStrategy{}, simulatedBackend{}, simulatedEpisode{}, simulatedSlice{})
 	f("generate-token", hashed{})
 	f("version", build{})
 }

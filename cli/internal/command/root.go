@@ -119,7 +119,7 @@ func newRoot(s *session) *cobra.Command {
 	flags.BoolVar(&s.noColor, "no-color", false, "no colours, also on a terminal")
 	root.AddCommand(
 		newValidateConfig(s), newGenerateConfig(s),
-		newHealthCheck(s), newTestBackend(s), newMock(s),
+		newHealthCheck(s), newTestBackend(s), newMock(s), newSimulate(s),
 		newHashToken(s), newGenerateToken(s),
 		newVersion(s),
 	)
