@@ -1,7 +1,6 @@
 package api
 
 import (
-	"math"
 	"time"
 	"unicode/utf8"
 
@@ -45,8 +44,7 @@ func (o *watcher) logRequest(r *relay.Record, a *relay.Attempt) {
 		}
 	}
 	if r.Cost > 0 {
-		// To a nanodollar: what is finer is the noise of binary fractions.
-		f.Float64("cost", math.Round(r.Cost*1e9)/1e9)
+		f.Float64("cost", nanos(r.Cost))
 	}
 	f.Bool("stream", r.Stream)
 	switch {

@@ -3,6 +3,10 @@ package api
 // chat relays a chat completion.
 func (x *exchange) chat() {
 	x.served = true
+	if d := x.server.decisions.take(); d != nil {
+		x.rec.Decision = &d.pick
+		defer x.server.decisions.keep(d, &x.rec)
+	}
 	if x.view.bodies {
 		x.serveRecorded()
 		return

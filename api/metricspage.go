@@ -166,7 +166,9 @@ func (m *metrics) forget(listings map[listingKey]struct{}, backends map[string]s
 }
 
 // upstreamModel is the model part of a backend's id.
-func upstreamModel(st loadbalance.State) string { return strings.TrimPrefix(st.ID, st.Group+":") }
+func upstreamModel(st loadbalance.State) string { return modelOf(st.ID, st.Group) }
+
+func modelOf(id, provider string) string { return strings.TrimPrefix(id, provider+":") }
 
 func number(b bool) float64 {
 	if b {

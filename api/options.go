@@ -29,6 +29,9 @@ type Options struct {
 	// Observer is told what relay does, beside the metrics and the log; nil
 	// means nobody else is.
 	Observer relay.Observer
+	// Decisions is how many requests' decisions are kept for /admin/decisions,
+	// at a few kilobytes each; 0 means 1000, a negative number none.
+	Decisions int
 }
 
 // Authenticator finds out who makes a request, before its body is read. It is

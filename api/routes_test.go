@@ -12,7 +12,7 @@ func TestUnknownRoutes(t *testing.T) {
 	for _, route := range []string{
 		"GET /v1/zzz", "GET /v1", "GET /v1/", "GET /health/", "POST /nothing", "GET /V1/models", "GET //v1/models",
 		"GET /v1/chat/completions/abc", "BREW /coffee", "OPTIONS /nothing", "GET /smart-ai/models/pool",
-		"POST /admin/reload-config", "GET /admin/decisions", "GET /favicon.ico",
+		"POST /admin/nothing", "GET /admin/decision", "GET /favicon.ico",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		wantJSON(t, b.ask(method, path, adminToken), 404, notFound)

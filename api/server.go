@@ -29,6 +29,7 @@ type Server struct {
 	metrics *metrics
 	certs   *certificates
 
+	decisions *decisions
 	loaded    atomic.Pointer[config.Loaded]
 	viewed    atomic.Pointer[view]
 	reloading sync.Mutex // one Reload at a time
@@ -56,6 +57,7 @@ func New(cfg *config.Loaded, o Options) (*Server, error) {
 		metrics: newMetrics(),
 		idle:    make(chan struct{}, 1),
 	}
+	s.decisions = newDecisions(o.Decisions)
 	if s.auth == nil {
 		s.auth = tokenList{}
 	}

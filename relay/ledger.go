@@ -57,7 +57,9 @@ type try struct {
 
 // run makes attempts until one answers the client or nothing is left to try.
 func (x *exchange) run() *apierror.Error {
+	x.pick.Decision = x.rec.Decision
 	lease, err := x.model.Balancer.Pick(&x.pick)
+	x.pick.Decision = nil // the first pick's only
 	if err != nil {
 		return x.unavailable(err)
 	}
