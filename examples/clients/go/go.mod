@@ -1,0 +1,3 @@
+module github.com/PPKunOfficial/berry-api/examples/clients/go
+
+go 1.26
