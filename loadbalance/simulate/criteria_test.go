@@ -12,7 +12,7 @@ import (
 
 // What the strategies promise, each as a simulation whose numbers are kept.
 // They hold for every one of these seeds, so that none hangs by the luck of a draw.
-const seeds = 5
+const seeds = 3
 
 // pair is a cheap backend and one that costs five times as much.
 func pair() []loadbalance.Listing {

@@ -92,9 +92,14 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot simulate %q: %w", c.Name, err)
 	}
+	return s.run(c)
+}
+
+// run handles the events until nothing is left to happen.
+func (s *simulation) run(c Config) (*Report, error) {
 	for n := 0; ; n++ {
-		if n%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+		if n%1024 == 0 && s.ctx.Err() != nil {
+			return nil, s.ctx.Err()
 		}
 		e, ok := s.queue.pop()
 		if !ok || s.flying == 0 && e.at >= s.end {
@@ -180,16 +185,24 @@ func (s *simulation) plan() {
 	if !ok || moment(a.At) >= s.end {
 		return
 	}
-	f := &flight{}
-	if n := len(s.idle); n > 0 {
-		f, s.idle = s.idle[n-1], s.idle[:n-1]
-		f.pick.Reset()
-	}
+	f := s.board()
 	f.arrived, f.input, f.output, f.whole = moment(a.At), a.InputTokens, a.OutputTokens, !a.Stream
 	f.ledger = ledger{why: first}
 	f.tried, f.hit, f.failed = f.tried[:0], f.hit[:0], f.failed[:0]
 	s.flying++
 	s.queue.push(event{at: f.arrived, what: arrival, flight: f})
+}
+
+// board returns a flight, one that has landed if there is any.
+func (s *simulation) board() *flight {
+	n := len(s.idle)
+	if n == 0 {
+		return &flight{}
+	}
+	f := s.idle[n-1]
+	s.idle = s.idle[:n-1]
+	f.pick.Reset()
+	return f
 }
 
 // depart is the beginning of a request.
