@@ -49,6 +49,7 @@ func homes() map[string]string {
 		"charm.land/lipgloss/":               "cli",
 		"github.com/schollz/progressbar/":    "cli",
 		"github.com/pelletier/go-toml/":      "core",
+		"github.com/fsnotify/":               "core",
 	}
 }
 

@@ -19,7 +19,8 @@ type Loaded struct {
 	Path     string    // as given to Load or Parse
 	SHA256   string    // of the file's bytes, 64 lower-case hex digits
 
-	env Env
+	env  Env
+	real bool // read from a file of the real file system
 }
 
 // Again reads the same file in the same way: what a reload does.
@@ -50,7 +51,12 @@ func (e Env) Load(path string) (*Loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration: %w", err)
 	}
-	return Parse(path, data, e)
+	l, err := Parse(path, data, e)
+	if err != nil {
+		return nil, err
+	}
+	l.env, l.real = e, e.ReadFile == nil
+	return l, nil
 }
 
 // Parse is Load for a text that is already there. The name is shown in
