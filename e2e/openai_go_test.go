@@ -28,7 +28,8 @@ func TestGo(t *testing.T) {
 		"models": c.models, "retrieve": c.retrieve, "chat": c.chat, "stream": c.stream, "stream_usage": c.streamUsage,
 		"helper": c.helper, "tools": c.tools, "two_choices": c.twoChoices, "no_done": c.noDone,
 		"wrong_key": c.wrongKey, "unknown_model": c.unknownModel, "bad_request": c.badRequest,
-		"truncated": c.truncated, "reset": c.reset, "broken": c.broken, "early_error": c.earlyError,
+		"truncated": c.truncated, "reset": c.reset, "silent": c.silent, "broken": c.broken, "early_error": c.earlyError,
+		"garbled": c.garbled, "role_error": c.roleError,
 		"failover": c.failover, "failover_stream": c.failoverStream, "retry_after": c.retryAfter,
 		"rate_limit": c.rateLimit, "leave": c.leave,
 	}
@@ -291,6 +292,22 @@ func (c goClient) reset(t *testing.T) {
 	if frame := c.interrupted(t, "reset"); !strings.Contains(frame, `"stream_interrupted"`) {
 		t.Errorf("error frame %s", frame)
 	}
+}
+
+func (c goClient) silent(t *testing.T) {
+	if frame := c.interrupted(t, "silent"); !strings.Contains(frame, `"stream_interrupted"`) {
+		t.Errorf("error frame %s", frame)
+	}
+}
+
+// A frame that is not JSON is left out; the rest is whole.
+func (c goClient) garbled(t *testing.T) {
+	whole(t, c.berry.Chat.Completions.NewStreaming(within(t), params("garbled")), "hello", "garbled")
+}
+
+// An error before any content is another backend's answer.
+func (c goClient) roleError(t *testing.T) {
+	whole(t, c.berry.Chat.Completions.NewStreaming(within(t), params("role-error")), answer, "role-error")
 }
 
 func (c goClient) broken(t *testing.T) {

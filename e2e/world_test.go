@@ -54,6 +54,7 @@ func served() map[string]string {
 		"chat": "good", "org/chat": "good", "tools": "tools", "two": "two", "rejected": "rejected",
 		"truncated": "truncated", "reset": "reset", "broken": "broken", "early": "early", "no-done": "no-done",
 		"limited": "limited", "endless": "endless", "pool": "failing",
+		"silent": "silent", "garbled": "garbled", "role-error": "role-error",
 	}
 }
 
@@ -101,6 +102,7 @@ func (w *world) config(settings string) string {
 bind_address = "127.0.0.1:0"
 log_format = "json"
 log_level = "debug"
+stream_idle_timeout_seconds = 2
 %s
 [providers.scripted]
 base_url = %q
@@ -128,12 +130,14 @@ model = %q
 priority = 0
 `, name, name, name, served()[name])
 	}
-	b.WriteString(`
-[[models."pool".backends]]
+	for _, name := range []string{"pool", "role-error"} {
+		fmt.Fprintf(&b, `
+[[models.%q.backends]]
 provider = "backup"
 model = "good"
 priority = 1
-`)
+`, name)
+	}
 	return b.String()
 }
 
@@ -151,8 +155,12 @@ func faults() mockllm.Script {
 		"broken":    mockllm.Always(mockllm.SSE(mockllm.Role(), mockllm.Text("he"), mockllm.Fault("boom", "server_error", "", "x"))),
 		"early":     mockllm.Always(mockllm.SSE(mockllm.Fault("full", "rate_limit_error", "", "rate_limit_exceeded"))),
 		"no-done":   mockllm.Always(mockllm.SSE(mockllm.Role(), mockllm.Text("hello"), mockllm.Finish("stop"))),
-		"endless":   mockllm.Always(mockllm.SSE(mockllm.Role(), mockllm.Text("he")), mockllm.Hang()),
-		"failing":   fault(500, nil, mockllm.Fault("no luck here", "server_error", "", "")),
+		"silent":    mockllm.Always(mockllm.SSE(mockllm.Role(), mockllm.Text("he")), mockllm.Hang()),
+		"garbled": mockllm.Always(mockllm.SSE(mockllm.Role(), mockllm.Text("hel"), `{"choices":[{"delta"`, mockllm.Text("lo"),
+			mockllm.Finish("stop"), mockllm.Done)),
+		"role-error": mockllm.Always(mockllm.SSE(mockllm.Role(), mockllm.Fault("boom", "server_error", "", "x"))),
+		"endless":    mockllm.Always(mockllm.SSE(mockllm.Role(), mockllm.Text("he")), mockllm.Hang()),
+		"failing":    fault(500, nil, mockllm.Fault("no luck here", "server_error", "", "")),
 		"limited": mockllm.Attempts(
 			fault(429, http.Header{"Retry-After": {"1"}}, mockllm.Fault("slow down", "rate_limit_error", "", "rate_limit_exceeded")),
 			mockllm.Leave,
@@ -276,7 +284,7 @@ type report struct {
 func cases() []string {
 	return []string{
 		"models", "retrieve", "chat", "stream", "stream_usage", "helper", "tools", "two_choices", "no_done",
-		"wrong_key", "unknown_model", "bad_request", "truncated", "reset", "broken", "early_error",
+		"wrong_key", "unknown_model", "bad_request", "truncated", "reset", "silent", "broken", "early_error", "garbled", "role_error",
 		"failover", "failover_stream", "retry_after", "rate_limit", "leave",
 	}
 }

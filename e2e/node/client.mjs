@@ -186,6 +186,20 @@ const cases = {
     await assertInterrupted("reset", (error) => assert.equal(error.code, "stream_interrupted"));
   },
 
+  async silent() {
+    await assertInterrupted("silent", (error) => assert.equal(error.code, "stream_interrupted"));
+  },
+
+  // A frame that is not JSON is left out; the rest is whole.
+  async garbled() {
+    await assertText(await stream(berry, "garbled"), "hello", "garbled");
+  },
+
+  // An error before any content is another backend's answer.
+  async role_error() {
+    await assertText(await stream(berry, "role-error"), expect.answer, "role-error");
+  },
+
   async broken() {
     await assertInterrupted("broken", (error) => assert.match(error.message, /boom/));
   },

@@ -189,6 +189,20 @@ def reset():
     equal(assert_interrupted("reset").code, "stream_interrupted")
 
 
+def silent():
+    equal(assert_interrupted("silent").code, "stream_interrupted")
+
+
+def garbled():
+    """A frame that is not JSON is left out; the rest is whole."""
+    assert_text(stream(berry, "garbled"), "hello", "garbled")
+
+
+def role_error():
+    """An error before any content is another backend's answer."""
+    assert_text(stream(berry, "role-error"), EXPECT["answer"], "role-error")
+
+
 def broken():
     message = assert_interrupted("broken").message
     assert "boom" in message, message
@@ -251,8 +265,11 @@ CASES = {
     "bad_request": bad_request,
     "truncated": truncated,
     "reset": reset,
+    "silent": silent,
     "broken": broken,
     "early_error": early_error,
+    "garbled": garbled,
+    "role_error": role_error,
     "failover": failover,
     "failover_stream": failover_stream,
     "retry_after": retry_after,
