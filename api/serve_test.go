@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -249,6 +250,33 @@ func TestDrain(t *testing.T) {
 	}
 	if lines := b.lines("Draining"); len(lines) != 1 || lines[0].Fields["in_flight"] != 1.0 {
 		t.Errorf("%+v", lines)
+	}
+}
+
+// F18: told to stop while 50 streams run, it takes no new connection, lets
+// them end, and stops well.
+func TestF18StopsUnderStreams(t *testing.T) {
+	more := make(chan struct{})
+	b := start(t, setup{one: hanging(more)})
+	var streams sync.WaitGroup
+	for range 50 {
+		res, got := b.stream()
+		streams.Go(func() {
+			if _, err := got.ReadFrom(res.Body); err != nil || !strings.HasSuffix(got.String(), "data: [DONE]\n\n") {
+				t.Errorf("the stream: %v %q", err, got)
+			}
+		})
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- b.stop() }()
+	eventually(t, "no new connections", func() bool { return refused(b.srv.Addr().String()) })
+	close(more)
+	streams.Wait()
+	if err := <-stopped; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if lines := b.lines("Backend selected"); len(lines) != 50 {
+		t.Errorf("%d lines", len(lines))
 	}
 }
 
