@@ -548,4 +548,7 @@ func TestP28HeldHeaderThenFailover(t *testing.T) {
 	if s := b.stream(ask("gpt-a", `,"stream":true`)); s.Error == nil || deref(s.Error.Code) != string(apierror.UpstreamError) {
 		t.Errorf("%+v", s)
 	}
+	if rec := b.record(1); rec.Status != 200 || rec.Error == nil || rec.Committed {
+		t.Errorf("recorded as %+v", rec)
+	}
 }

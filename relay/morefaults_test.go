@@ -380,7 +380,6 @@ func TestF19FlappingStaysInsideTheRetryBudget(t *testing.T) {
 	const workers, each = 20, 20
 	var failed, all atomic.Int64
 	begin := time.Now()
-	began := time.Now()
 	var clients sync.WaitGroup
 	for range workers {
 		clients.Go(func() {

@@ -134,6 +134,7 @@ func (x *exchange) fail(e *apierror.Error) {
 	x.rec.Error = e
 	x.gate.final(func(open bool) {
 		if open {
+			x.rec.Status = http.StatusOK
 			_, _ = x.w.Write(errorFrame(nil, e))
 			return
 		}
