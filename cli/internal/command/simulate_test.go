@@ -98,8 +98,9 @@ func TestPicture(t *testing.T) {
 		policy:   loadbalance.DefaultPolicy(), rules: simulate.DefaultRules(),
 		scenario: scenario{strategies: []string{"failover", "smart_ai"}},
 	}
+	st.policy.CheckInterval = time.Hour // few checks: the longest takes days
 	for _, name := range simulate.WorldNames() {
-		for _, d := range []time.Duration{time.Second, 7 * time.Minute, time.Hour, 30 * time.Hour, 300 * time.Hour} {
+		for _, d := range []time.Duration{time.Second, 7 * time.Minute, time.Hour, 4 * time.Hour, 80 * time.Hour} {
 			w, err := simulate.BuiltIn(name)
 			if err != nil {
 				t.Fatal(err)
