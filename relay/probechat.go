@@ -160,13 +160,14 @@ type answered struct {
 // readStream reads a streamed answer to its end.
 func (p *probe) readStream(ctx context.Context, resp *http.Response, a *answered) result {
 	events := sse.NewReader(resp.Body, maxList)
+	expectBare(events, a.dec)
 	for {
 		ev, err := events.Next()
 		if err != nil {
 			return p.streamEnded(ctx, a, err)
 		}
 		var state dialect.State
-		a.buf, state, err = a.dec.Event(a.buf[:0], ev.Name, ev.Data)
+		a.buf, state, err = decode(a.dec, a.buf[:0], ev)
 		switch {
 		case err != nil:
 			r := p.unreadable(err, resp.Header)

@@ -57,6 +57,7 @@ func (x *exchange) stream(c *call, resp *http.Response) verdict {
 	bufs := streams.Get().(*buffers)
 	bufs.in.Reset(&watched{src: resp.Body, x: x}, maxEvent)
 	p := &pump{x: x, c: c, resp: resp, dec: c.t.up.dialect.Stream(&x.meta), in: &bufs.in, out: bufs.out[:0], replay: x.rec.Committed}
+	expectBare(p.in, p.dec)
 	if p.replay {
 		x.said.begin()
 	}
@@ -105,10 +106,10 @@ func (p *pump) run() verdict {
 // event decodes one upstream event into out.
 func (p *pump) event(ev sse.Event) (state dialect.State, err error) {
 	if p.x.said == nil {
-		p.out, state, err = p.dec.Event(p.out, ev.Name, ev.Data)
+		p.out, state, err = decode(p.dec, p.out, ev)
 		return state, err
 	}
-	p.raw, state, err = p.dec.Event(p.raw[:0], ev.Name, ev.Data)
+	p.raw, state, err = decode(p.dec, p.raw[:0], ev)
 	if err != nil || len(p.raw) == 0 {
 		return state, err
 	}

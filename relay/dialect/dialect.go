@@ -117,6 +117,13 @@ type StreamDecoder interface {
 	TextBytes() int
 }
 
+// BareDecoder is a StreamDecoder for upstreams that may say something outside
+// of events: Bare is Event for a JSON object that stands in the stream as it is.
+type BareDecoder interface {
+	StreamDecoder
+	Bare(dst, data []byte) ([]byte, State, error)
+}
+
 // State is what one upstream event amounted to.
 type State uint8
 

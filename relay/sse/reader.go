@@ -18,6 +18,7 @@ var ErrTooLong = errors.New("sse: event is too long")
 type Event struct {
 	Name []byte // the field event; empty if there was none
 	Data []byte // the data lines, joined by newlines
+	Bare bool   // Data is a JSON object that was no event's; see Reader.ReadBare
 }
 
 // Reader splits a stream into events. The framing is the HTML standard's:
@@ -42,6 +43,9 @@ type Reader struct {
 	has    bool   // the event has data
 	joined []byte // data of several lines
 	multi  bool
+	bares  bool // hand out bare objects
+	bare   bare
+	listed bool // what stands before the current place on its line is a list's punctuation
 }
 
 type span struct{ from, to int }
@@ -109,6 +113,9 @@ func (r *Reader) scan() bool {
 				continue
 			}
 		}
+		if r.atBare() {
+			return r.scanBare()
+		}
 		i := lineEnd(r.buf[r.pos:])
 		if i < 0 {
 			r.pos = len(r.buf)
@@ -118,7 +125,7 @@ func (r *Reader) scan() bool {
 		r.crlf = r.buf[end] == '\r'
 		r.pos = end + 1
 		start := r.line
-		r.line = r.pos
+		r.line, r.listed = r.pos, false
 		if start == end {
 			if r.has {
 				r.event = -1
@@ -192,7 +199,7 @@ func (r *Reader) addData(v span) {
 
 // take hands out the event that scan or finish found.
 func (r *Reader) take() Event {
-	e := Event{Name: r.buf[r.name.from:r.name.to], Data: r.buf[r.data.from:r.data.to]}
+	e := Event{Name: r.buf[r.name.from:r.name.to], Data: r.buf[r.data.from:r.data.to], Bare: r.bare.on}
 	if r.multi {
 		e.Data = r.joined
 	}
@@ -209,11 +216,16 @@ func (r *Reader) drop() {
 
 // reset begins a new event at the current line.
 func (r *Reader) reset() {
-	r.event, r.name, r.data, r.has, r.multi = r.line, span{}, span{}, false, false
+	r.event, r.name, r.data, r.has, r.multi, r.bare = r.line, span{}, span{}, false, false, bare{}
 }
 
 // finish ends the event that the end of the stream left open.
 func (r *Reader) finish() bool {
+	if r.bare.on {
+		r.data.to, r.has = len(r.buf), true
+		r.line, r.pos = len(r.buf), len(r.buf)
+		return true
+	}
 	if r.line < len(r.buf) {
 		r.field(r.line, len(r.buf))
 		r.line, r.pos = len(r.buf), len(r.buf)
