@@ -239,10 +239,24 @@ func (c connectionLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// moved reports whether a new configuration wants other listeners, which takes
-// a restart.
-func moved(old, next *config.Settings) bool {
-	return old.BindAddress != next.BindAddress || old.AdminBindAddress != next.AdminBindAddress ||
-		old.MaxConnections != next.MaxConnections || old.LogFile != next.LogFile || old.LogFormat != next.LogFormat ||
-		(old.TLS.CertFile == "") != (next.TLS.CertFile == "")
+// moved names the changed settings that take a restart: other listeners, another
+// way to write the log.
+func moved(old, next *config.Settings) []string {
+	var keys []string
+	for _, m := range []struct {
+		key   string
+		moved bool
+	}{
+		{"bind_address", old.BindAddress != next.BindAddress},
+		{"admin_bind_address", old.AdminBindAddress != next.AdminBindAddress},
+		{"max_connections", old.MaxConnections != next.MaxConnections},
+		{"log_file", old.LogFile != next.LogFile},
+		{"log_format", old.LogFormat != next.LogFormat},
+		{"tls", (old.TLS.CertFile == "") != (next.TLS.CertFile == "")},
+	} {
+		if m.moved {
+			keys = append(keys, m.key)
+		}
+	}
+	return keys
 }

@@ -26,8 +26,11 @@ type metrics struct {
 	disconnects *vm.Counter
 	malformed   *vm.Counter
 	overhead    *vm.PrometheusHistogram
-	reloadOK    atomic.Bool
-	reloadAt    atomic.Int64 // unix seconds of the last attempt
+
+	reloadsGood, reloadsRefused *vm.Counter
+
+	reloadOK atomic.Bool
+	reloadAt atomic.Int64 // unix seconds of the last attempt
 
 	listings cache[listingKey, *listingSeries]
 	backends cache[string, *backendSeries] // by backend id
@@ -54,6 +57,9 @@ func newMetrics() *metrics {
 		disconnects: set.NewCounter("berry_client_disconnects_total"),
 		malformed:   set.NewCounter("berry_malformed_frames_total"),
 		overhead:    set.NewPrometheusHistogramExt("berry_overhead_seconds", overheadBuckets),
+
+		reloadsGood:    set.NewCounter(`berry_config_reloads_total{result="success"}`),
+		reloadsRefused: set.NewCounter(`berry_config_reloads_total{result="refused"}`),
 	}
 	m.reloadOK.Store(true)
 	return m

@@ -99,6 +99,7 @@ func TestMetricsPage(t *testing.T) {
 		"berry_rate_limited_total": "counter", "berry_stream_breaks_total": "counter", "berry_malformed_frames_total": "counter",
 		"berry_client_disconnects_total": "counter", "berry_authentication_failures_total": "counter", "berry_backend_in_flight": "gauge",
 		"berry_config_generation": "gauge", "berry_config_last_reload_successful": "gauge",
+		"berry_config_reloads_total": "counter", "berry_model_healthy_backends": "gauge",
 		"berry_config_last_reload_timestamp_seconds": "gauge", "berry_log_lines_dropped_total": "counter",
 		"berry_log_write_errors_total": "counter", "berry_build_info": "gauge",
 	} {
@@ -121,6 +122,11 @@ func TestMetricsPage(t *testing.T) {
 	p.want(t, `http_request_duration_seconds_bucket{`+chat+`,le="+Inf"}`, 5)
 	p.want(t, `http_request_duration_seconds_count{`+chat+`}`, 5)
 	p.want(t, `http_requests_in_flight`, 1)
+	p.want(t, `berry_config_reloads_total{result="success"}`, 0)
+	p.want(t, `berry_model_healthy_backends{model="pool"}`, 2)
+	b.drain("one", "up-1")
+	b.drain("two", "up-2")
+	b.scrape().want(t, `berry_model_healthy_backends{model="pool"}`, 0)
 	const one, two = `provider="one",model="up-1"`, `provider="two",model="up-2"`
 	p.want(t, `backend_health_status{`+one+`}`, 1)
 	p.want(t, `backend_request_count_total{`+one+`}`, 5)

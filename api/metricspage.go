@@ -10,6 +10,7 @@ import (
 	vm "github.com/VictoriaMetrics/metrics"
 
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay"
 )
 
 // family is what a metric's name stands for.
@@ -38,9 +39,11 @@ var families = []family{
 	{"berry_client_disconnects_total", "counter", "Requests whose client left before the end of the answer."},
 	{"berry_authentication_failures_total", "counter", "Requests without a good credential."},
 	{"berry_backend_in_flight", "gauge", "Attempts under way on the backend."},
+	{"berry_model_healthy_backends", "gauge", "Backends of the model that can be used now and are healthy."},
 	{"berry_config_generation", "gauge", "1 for the configuration of the start, one more with each reload."},
 	{"berry_config_last_reload_successful", "gauge", "1 if the last reload took effect or there was none, 0 if it was refused."},
 	{"berry_config_last_reload_timestamp_seconds", "gauge", "When the last reload was tried; 0 if none was."},
+	{"berry_config_reloads_total", "counter", "Reloads that were tried, by result: success or refused."},
 	{"berry_log_lines_dropped_total", "counter", "Log lines lost because the output did not take them."},
 	{"berry_log_write_errors_total", "counter", "Writes of log lines that failed."},
 	{"berry_build_info", "gauge", "Always 1; the labels say what is running."},
@@ -84,6 +87,9 @@ func (s *Server) writeGauges(b *bytes.Buffer) {
 	gauge("smart_ai_confidence_score", func(st loadbalance.State) float64 { return st.Confidence })
 	gauge("circuit_breaker_state", func(st loadbalance.State) float64 { return float64(st.Breaker) })
 	gauge("berry_backend_in_flight", func(st loadbalance.State) float64 { return float64(st.InFlight) })
+	for _, m := range rt.Models() {
+		fmt.Fprintf(b, "berry_model_healthy_backends{%s} %d\n", labels("model", m.Name), healthyBackends(m))
+	}
 	fmt.Fprintf(b, "berry_config_generation %d\n", rt.Generation)
 	fmt.Fprintf(b, "berry_config_last_reload_successful %g\n", number(m.reloadOK.Load()))
 	fmt.Fprintf(b, "berry_config_last_reload_timestamp_seconds %d\n", m.reloadAt.Load())
@@ -169,6 +175,17 @@ func (m *metrics) forget(listings map[listingKey]struct{}, backends map[string]s
 func upstreamModel(st loadbalance.State) string { return modelOf(st.ID, st.Group) }
 
 func modelOf(id, provider string) string { return strings.TrimPrefix(id, provider+":") }
+
+// healthyBackends counts the model's listings that can be used now and are healthy.
+func healthyBackends(m *relay.Model) int {
+	n := 0
+	for _, c := range candidates(m) {
+		if c.Healthy && c.Excluded == "" {
+			n++
+		}
+	}
+	return n
+}
 
 func number(b bool) float64 {
 	if b {

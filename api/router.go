@@ -47,6 +47,7 @@ func (s *Server) routes() []*route {
 		{method: get, path: "/admin/system-stats", access: accessAdmin, serve: (*exchange).systemStats},
 		{method: get, path: "/admin/rate-limit-usage", access: accessAdmin, serve: (*exchange).rateLimitUsage},
 		{method: get, path: "/admin/config", access: accessAdmin, serve: (*exchange).config},
+		{method: post, path: "/admin/reload-config", access: accessAdmin, serve: (*exchange).reloadConfig},
 		{method: get, path: "/admin/decisions", access: accessAdmin, serve: (*exchange).decisions},
 		{method: get, path: "/admin/decisions/*request_id", access: accessAdmin, serve: (*exchange).decision},
 		{method: post, path: "/admin/backends/*backend", access: accessAdmin, serve: (*exchange).drainOrEnable},

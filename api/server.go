@@ -106,7 +106,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 	s.announce()
 	working, endWork := context.WithCancel(context.Background())
-	failures := make(chan error, 1+len(s.listeners))
+	failures := make(chan error, 2+len(s.listeners))
 	var work sync.WaitGroup
 	start := func(run func() error) {
 		work.Go(func() {
@@ -116,6 +116,7 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	start(func() error { return s.gateway.Run(working) })
+	start(func() error { return s.watch(working) })
 	for _, l := range s.listeners {
 		start(l.serve)
 	}
