@@ -98,7 +98,7 @@ func (t *target) setHeader(h http.Header) {
 	for name, values := range t.Header {
 		name = http.CanonicalHeaderKey(name)
 		h.Del(name)
-		if len(values) > 0 && name != "Host" {
+		if len(values) > 0 {
 			h[name] = values
 		}
 	}

@@ -869,6 +869,75 @@ func TestPanicInBase(t *testing.T) {
 	w.start().Get("http://lb/")
 }
 
+// baseFunc is a Base.
+type baseFunc func(*http.Request) (*http.Response, error)
+
+func (f baseFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func answer(r *http.Request, status int, body string) (*http.Response, error) {
+	return &http.Response{StatusCode: status, Request: r, ContentLength: -1, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+// An answer that comes just when its time is over is too late, whole as it is:
+// its context has ended, and with it the rest of its body.
+func TestJustTooLate(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	w.options.FirstByteTimeout = 10 * time.Millisecond
+	w.options.Base = baseFunc(func(r *http.Request) (*http.Response, error) {
+		if "http://"+r.URL.Host == w.options.Targets[0].URL {
+			<-r.Context().Done()
+			return answer(r, http.StatusOK, "too late")
+		}
+		return answer(r, http.StatusOK, "from b")
+	})
+	if _, body := w.ask("GET", "http://lb/", ""); body != "from b" {
+		t.Errorf("got %q", body)
+	}
+	w.wantAttempts("a timeout 200", "b success 200")
+}
+
+// Nothing is tried again for a caller that left during an attempt.
+func TestNoRetryForNobody(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.options.Base = baseFunc(func(r *http.Request) (*http.Response, error) {
+		cancel()
+		return answer(r, http.StatusInternalServerError, "")
+	})
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://lb/", nil)
+	w.do(r)
+	w.wantAttempts("a server 500")
+}
+
+// A Base that gives no body, as custom ones do.
+func TestNilBody(t *testing.T) {
+	w := newWorld(t, nil)
+	w.options.Base = baseFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Request: r}, nil
+	})
+	if status, body := w.ask("GET", "http://lb/", ""); status != http.StatusOK || body != "" {
+		t.Errorf("got %d %q", status, body)
+	}
+	w.wantAttempts("a success 200")
+}
+
+// The old way to cancel a request counts as well.
+func TestCancelChannel(t *testing.T) {
+	w := newWorld(t, nil)
+	w.options.Base = baseFunc(func(r *http.Request) (*http.Response, error) { return answer(r, http.StatusOK, "body") })
+	left := make(chan struct{})
+	r, _ := http.NewRequest(http.MethodGet, "http://lb/", nil)
+	r.Cancel = left //nolint:staticcheck // that is what is tested
+	w.start()
+	resp, err := w.lb.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(left)
+	resp.Body.Close()
+	w.wantAttempts("a cancelled 200")
+}
+
 // Many requests at a time over targets of every kind: each gets the answer to
 // its own question, every lease is reported.
 func TestConcurrent(t *testing.T) {
