@@ -156,7 +156,8 @@ func (a *attempt) begin(ctx context.Context, b *body, empty bool) error {
 // neither read nor closed by then.
 func (a *attempt) watchCaller() {
 	if ctx := a.x.request.Context(); ctx.Done() != nil {
-		a.watch = context.AfterFunc(ctx, func() { a.end(loadbalance.Cancelled, context.Cause(ctx)) })
+		// It may run before watch is set, and the attempt's own context ends with ctx.
+		a.watch = context.AfterFunc(ctx, func() { a.report(loadbalance.Cancelled, 0, context.Cause(ctx)) })
 	}
 }
 
