@@ -241,7 +241,7 @@ func (l *loader) headers(c *node, path []any, v reflect.Value) {
 			out[name] = value
 		}
 	}
-	v.Set(reflect.ValueOf(out))
+	v.Set(reflect.ValueOf(out).Convert(v.Type()))
 }
 
 // tables decodes a table of tables by id; every one starts from the defaults.

@@ -125,6 +125,9 @@ func (f *field) classify() {
 	case reflect.TypeFor[Headers]():
 		f.shape, f.secret = shapeHeaders, true
 		return
+	case reflect.TypeFor[Thresholds]():
+		f.shape = shapeHeaders
+		return
 	}
 	switch f.typ.Kind() {
 	case reflect.String:

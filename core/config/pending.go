@@ -18,9 +18,6 @@ type pendingKey struct {
 // documentation marks it. A key that comes into effect is deleted here.
 func pending() []pendingKey {
 	return []pendingKey{
-		{"providers.*.backend_type", "azure", "the provider gets no traffic"},
-		{"providers.*.backend_type", "claude", "the provider gets no traffic"},
-		{"providers.*.backend_type", "gemini", "the provider gets no traffic"},
 		{"providers.*.discover", "true", "only the models of the file are served"},
 	}
 }

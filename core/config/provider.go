@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -37,6 +38,7 @@ func (l *loader) checkProviders(cfg *Config) {
 		if strings.ContainsFunc(p.APIVersion, isControl) {
 			l.wrong(at("api_version"), "must not hold control characters")
 		}
+		l.checkSafety(at, &p)
 		if p.TimeoutSeconds == 0 {
 			p.TimeoutSeconds = cfg.Settings.RequestTimeoutSeconds
 		}
@@ -159,4 +161,20 @@ func validHeaderName(name string) bool {
 		}
 	}
 	return name != ""
+}
+
+// checkSafety looks only at the words' form: Google adds categories.
+func (l *loader) checkSafety(at func(...any) []any, p *Provider) {
+	if len(p.SafetySettings) > 0 && p.BackendType != TypeGemini {
+		l.wrong(at("safety_settings"), "is for backend_type gemini only")
+	}
+	upper := func(s string) bool { return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" }
+	for _, category := range slices.Sorted(maps.Keys(p.SafetySettings)) {
+		if !strings.HasPrefix(category, "HARM_CATEGORY_") || !upper(category) {
+			l.wrong(at("safety_settings", category), "a harm category is written like HARM_CATEGORY_HARASSMENT")
+		}
+		if !upper(p.SafetySettings[category]) {
+			l.wrong(at("safety_settings", category), "a threshold is written like BLOCK_ONLY_HIGH")
+		}
+	}
 }

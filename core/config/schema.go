@@ -110,18 +110,23 @@ type Provider struct {
 	Models      []string `toml:"models" sample:"gpt-4o|gpt-4o-mini" doc:"The provider's own model names. Empty means that listings are not checked against them."`
 	BackendType string   `toml:"backend_type" default:"openai" enum:"openai|azure|claude|anthropic|gemini" doc:"Wire format. anthropic is another word for claude. openai on a host ending in .openai.azure.com or .cognitiveservices.azure.com means azure."`
 	APIVersion  string   `toml:"api_version" sample:"2024-10-21" doc:"azure: the api-version of the query, also taken from a header of that name; none selects Azure's v1 path. claude: replaces Berry's anthropic-version."`
+	MaxTokens   int64    `toml:"max_tokens" unset:"by model" min:"1" max:"1000000" sample:"8192" doc:"claude: the bound on an answer whose request sets none, which Anthropic's format demands. Unset: 32000, or what an older model can (Claude 3.5 and unknown names 8192, Claude 3 and before 4096)."`
 	Headers     Headers  `toml:"headers" sample:"X-Team=search" doc:"Sent upstream with every request, over Berry's own headers."`
 	Enabled     bool     `toml:"enabled" default:"true" doc:"false: no traffic and no checks."`
 
 	// TimeoutSeconds is, after loading, settings.request_timeout_seconds where unset.
-	TimeoutSeconds        Seconds `toml:"timeout_seconds" min:"1" max:"3600" unset:"settings.request_timeout_seconds" sample:"30" doc:"Until the first content of a streamed answer of this provider."`
-	MaxRetries            int     `toml:"max_retries" default:"1" min:"0" max:"10" doc:"Retries at this provider inside one request."`
-	HealthCheck           string  `toml:"health_check" default:"auto" enum:"auto|models|chat|tcp|off" doc:"How the provider is checked: by its model list, a one-token chat (costs money), a TCP or TLS connection, or not at all. auto is the model list, or the connection where there is no list."`
-	Reasoning             bool    `toml:"reasoning" default:"true" doc:"Pass the model's reasoning text (reasoning_content) on to clients. Switch off for clients that stumble over the extra field."`
-	StreamUsage           bool    `toml:"stream_usage" default:"true" doc:"Ask a streaming provider for the token usage. Switch off for servers that refuse stream_options.include_usage."`
-	MaxConcurrentRequests int     `toml:"max_concurrent_requests" default:"0" min:"0" max:"1000000" doc:"Most requests in flight at this provider, 0 for no limit."`
-	Discover              bool    `toml:"discover" default:"false" doc:"Serve the models that the provider's list names under their own names. What models defines wins."`
+	TimeoutSeconds        Seconds    `toml:"timeout_seconds" min:"1" max:"3600" unset:"settings.request_timeout_seconds" sample:"30" doc:"Until the first content of a streamed answer of this provider."`
+	MaxRetries            int        `toml:"max_retries" default:"1" min:"0" max:"10" doc:"Retries at this provider inside one request."`
+	HealthCheck           string     `toml:"health_check" default:"auto" enum:"auto|models|chat|tcp|off" doc:"How the provider is checked: by its model list, a one-token chat (costs money), a TCP or TLS connection, or not at all. auto is the model list, or the connection where there is no list."`
+	Reasoning             bool       `toml:"reasoning" default:"true" doc:"Pass the model's reasoning text (reasoning_content) on to clients. Switch off for clients that stumble over the extra field."`
+	StreamUsage           bool       `toml:"stream_usage" default:"true" doc:"Ask a streaming provider for the token usage. Switch off for servers that refuse stream_options.include_usage."`
+	SafetySettings        Thresholds `toml:"safety_settings" sample:"HARM_CATEGORY_HARASSMENT=BLOCK_ONLY_HIGH" doc:"gemini: the threshold of each harm category, such as BLOCK_NONE, sent with every request. Categories that are left out keep Google's default."`
+	MaxConcurrentRequests int        `toml:"max_concurrent_requests" default:"0" min:"0" max:"1000000" doc:"Most requests in flight at this provider, 0 for no limit."`
+	Discover              bool       `toml:"discover" default:"false" doc:"Serve the models that the provider's list names under their own names. What models defines wins."`
 }
+
+// Thresholds are Gemini's safety settings: a threshold by harm category.
+type Thresholds map[string]string
 
 // Wire formats, the values of backend_type after loading.
 const (
