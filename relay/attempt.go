@@ -141,7 +141,7 @@ func (x *exchange) refused(c *call, resp *http.Response) verdict {
 func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdict {
 	mask(fault, c.t.up.Provider.APIKey.Reveal())
 	c.a.Status = fault.Status
-	v := verdict{kind: kindOf(fault.Status), wait: retryAfter(h, time.Now())}
+	v := verdict{kind: kindOf(fault.Status), wait: waitOf(fault, h)}
 	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0
 	v.err = clientError(v.kind, fault, v.wait)
 	v.tooLong = v.kind == loadbalance.Caller && tooLong(fault)

@@ -11,15 +11,24 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/azure"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/claude"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/gemini"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 )
 
 // dialectOf binds a provider to the dialect of its backend type; nil for a type
 // that is not spoken yet: such a provider's listings get no traffic.
-func dialectOf(up dialect.Upstream) dialect.Dialect {
+func (g *Gateway) dialectOf(up dialect.Upstream) dialect.Dialect {
 	switch up.Provider.BackendType {
 	case config.TypeOpenAI:
 		return openai.New(up)
+	case config.TypeAzure:
+		return azure.New(up)
+	case config.TypeClaude:
+		return claude.New(up)
+	case config.TypeGemini:
+		return gemini.New(up, &g.signatures)
 	default:
 		return nil
 	}
@@ -98,7 +107,7 @@ func (g *Gateway) upstream(id string, p config.Provider, s config.Settings) (*up
 		first = s.RequestTimeoutSeconds
 	}
 	up := dialect.Upstream{Provider: p, Base: base, UserAgent: "berry-api/" + g.version}
-	d := dialectOf(up)
+	d := g.dialectOf(up)
 	if d == nil {
 		return nil, nil
 	}

@@ -155,6 +155,15 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
+// waitOf is how long an upstream asks to be left alone: by its header, or by
+// what the dialect read in its fault.
+func waitOf(fault *apierror.Error, h http.Header) time.Duration {
+	if wait := retryAfter(h, time.Now()); wait > 0 {
+		return wait
+	}
+	return min(fault.RetryAfter, longestWait)
+}
+
 // longestWait bounds what an upstream may ask for: a wrong header must not
 // take a backend out for good.
 const longestWait = 24 * time.Hour

@@ -10,6 +10,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/auth"
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/gemini"
 )
 
 // Options are what an embedder may set; the zero value is a plain gateway.
@@ -37,7 +38,9 @@ type Gateway struct {
 
 	fleet   *loadbalance.Fleet
 	limiter *auth.Limiter
-	current atomic.Pointer[Runtime]
+	// signatures belong to conversations, which outlive reloads.
+	signatures gemini.Signatures
+	current    atomic.Pointer[Runtime]
 	// readingOn counts the answers that are read on without their client.
 	readingOn atomic.Int64
 

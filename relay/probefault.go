@@ -107,7 +107,7 @@ func (p *probe) faulted(check string, fault *apierror.Error, h http.Header) resu
 		said = strings.TrimRight(said, ".;, ") + "; " + remedy
 	}
 	r := p.failed(check, kind, "%s", said)
-	r.Status, r.wait, r.param = fault.Status, retryAfter(h, time.Now()), fault.Param
+	r.Status, r.wait, r.param = fault.Status, waitOf(fault, h), fault.Param
 	return r
 }
 

@@ -1,0 +1,170 @@
+package gemini
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+)
+
+// decoder turns Gemini's stream into chunks. Gemini ends a stream without a
+// word; some say the finish reason with every event, so that it goes out at
+// the end.
+type decoder struct {
+	meta       *dialect.Meta
+	signatures *Signatures
+
+	out   *chat.Chunks // nil before the first event
+	id    string
+	calls calls
+	piece []byte // room for JSON
+
+	said      bool   // there was content
+	reason    string // the last finish reason
+	blocked   bool   // the prompt was refused
+	usage     dialect.Usage
+	textBytes int
+}
+
+var _ dialect.BareDecoder = (*decoder)(nil)
+
+// Event implements dialect.StreamDecoder.
+func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
+	data = bytes.TrimSpace(data)
+	if string(data) == "[DONE]" { // Gemini does not, but what stands in for it may
+		if d.Finished() {
+			return dst, dialect.End, nil
+		}
+		return dst, dialect.Dropped, nil
+	}
+	if !gjson.ValidBytes(data) || !utf8.Valid(data) {
+		if string(name) == "error" {
+			return dst, dialect.Dropped, inBand(data)
+		}
+		return dst, dialect.Dropped, nil
+	}
+	var a answer
+	known := a.read(gjson.ParseBytes(data))
+	if a.fault.Exists() || string(name) == "error" {
+		return dst, dialect.Dropped, inBand(data)
+	}
+	if !known {
+		return dst, dialect.Dropped, nil
+	}
+	return d.take(dst, &a)
+}
+
+// Bare implements dialect.BareDecoder.
+func (d *decoder) Bare(dst, data []byte) ([]byte, dialect.State, error) {
+	return d.Event(dst, nil, data)
+}
+
+func (d *decoder) take(dst []byte, a *answer) ([]byte, dialect.State, error) {
+	if d.out == nil {
+		d.id = a.id
+		d.calls.signatures = d.signatures
+		d.out = chat.NewChunks(answerID(a.id), time.Now().Unix(), d.meta)
+		dst = d.out.Role(dst)
+	}
+	if a.usage.IsObject() {
+		// Every event has the totals so far; the first ones may not count yet.
+		if u := readUsage(a.usage); !u.IsZero() {
+			d.usage = u
+		}
+	}
+	state := dialect.Lifecycle
+	a.parts.ForEach(func(_, p gjson.Result) bool {
+		var spoke bool
+		if dst, spoke = d.part(dst, readPiece(p)); spoke {
+			state = dialect.Content
+		}
+		return true
+	})
+	if !a.candidate && a.blocked != "" && !d.said {
+		d.piece = chat.AppendText(d.piece[:0], a.refusal())
+		dst = d.out.Refusal(dst, string(d.piece))
+		d.blocked, d.said = true, true
+		state = dialect.Content
+	}
+	if a.reason != "" {
+		d.reason = a.reason
+		if d.Finished() {
+			state = dialect.Content
+		}
+	}
+	return dst, state, nil
+}
+
+// part appends one part; it reports whether there was anything to it.
+func (d *decoder) part(dst []byte, p piece) ([]byte, bool) {
+	switch {
+	case p.call.Exists():
+		h := d.calls.head(d.id, p)
+		dst = d.out.Call(dst, h)
+		args := p.arguments()
+		d.piece = chat.AppendText(d.piece[:0], args)
+		dst = d.out.Arguments(dst, h.Index, string(d.piece))
+		d.textBytes += len(args)
+	case p.data.IsObject():
+		d.piece = chat.AppendText(d.piece[:0], picture(p.data))
+		dst = d.out.Content(dst, string(d.piece))
+	case p.text.Str == "":
+		return dst, false
+	case p.thought:
+		d.textBytes += len(p.text.Str)
+		if d.meta.DropReasoning {
+			return dst, false
+		}
+		dst = d.out.Reasoning(dst, p.text.Raw)
+	default:
+		d.textBytes += len(p.text.Str)
+		dst = d.out.Content(dst, p.text.Raw)
+	}
+	d.said = true
+	return dst, true
+}
+
+// End implements dialect.StreamDecoder.
+func (d *decoder) End(dst []byte) []byte {
+	if d.out == nil {
+		return dst
+	}
+	word := finish(d.reason, d.calls.n)
+	if d.blocked {
+		word = chat.FinishFilter
+	}
+	dst = d.out.Finish(dst, word, "")
+	if d.meta.WantUsage && !d.usage.IsZero() {
+		dst = d.out.Usage(dst, d.usage)
+	}
+	return dst
+}
+
+// Finished implements dialect.StreamDecoder.
+func (d *decoder) Finished() bool {
+	if d.blocked {
+		return true
+	}
+	_, alone := ending(d.reason)
+	return d.reason != "" && (d.said || alone)
+}
+
+// Usage implements dialect.StreamDecoder.
+func (d *decoder) Usage() dialect.Usage { return d.usage }
+
+// TextBytes implements dialect.StreamDecoder.
+func (d *decoder) TextBytes() int { return d.textBytes }
+
+// compact is a JSON text without white space between its tokens.
+func compact(text string) string {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(text)) != nil {
+		return text
+	}
+	return b.String()
+}

@@ -1,0 +1,239 @@
+package gemini
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/sse"
+)
+
+// ran is what came of a stream.
+type ran struct {
+	out      string
+	state    dialect.State // the weightiest
+	finished bool
+	usage    dialect.Usage
+	fault    *apierror.Error
+	dropped  int
+}
+
+// run decodes a stream as relay does.
+func run(t testing.TB, d *Dialect, in io.Reader, m dialect.Meta) (r ran) {
+	t.Helper()
+	if m.Model == nil {
+		m.Model = []byte(`"public"`)
+	}
+	dec := d.Stream(&m).(dialect.BareDecoder)
+	events := sse.NewReader(in, 1<<20)
+	events.ReadBare()
+	var out []byte
+	for {
+		ev, err := events.Next()
+		if err != nil {
+			break
+		}
+		var state dialect.State
+		if ev.Bare {
+			out, state, err = dec.Bare(out, ev.Data)
+		} else {
+			out, state, err = dec.Event(out, ev.Name, ev.Data)
+		}
+		if e, ok := errors.AsType[*apierror.Error](err); ok {
+			r.fault = e
+			break
+		} else if err != nil {
+			t.Errorf("an error that is no fault: %v", err)
+			break
+		}
+		if state == dialect.Dropped {
+			r.dropped++
+		}
+		r.state = max(r.state, state)
+		if state == dialect.End {
+			break
+		}
+	}
+	r.finished, r.usage = dec.Finished(), dec.Usage()
+	if r.finished && r.fault == nil {
+		out = dec.End(out)
+	}
+	r.out = string(out)
+	return r
+}
+
+var (
+	createdAt = regexp.MustCompile(`"created":[0-9]+`)
+	madeUpID  = regexp.MustCompile(`"id":"chatcmpl-[A-Z2-7]+"`)
+	madeUp    = regexp.MustCompile(`"id":"call_[0-9a-f]{32}"`)
+)
+
+// steady takes out of an answer what differs from run to run.
+func steady(s string) string {
+	s = createdAt.ReplaceAllString(s, `"created":1`)
+	if madeUpID.MatchString(s) { // then the calls' ids are made up too
+		s = madeUp.ReplaceAllString(s, `"id":"call_made-up"`)
+	}
+	return madeUpID.ReplaceAllString(s, `"id":"chatcmpl-made-up"`)
+}
+
+func goldenStreams(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/stream_*.txt")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d golden streams: %v", len(files), err)
+	}
+	return files
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// Each file stream_NAME.txt holds what the upstream sent, stream_NAME.out what
+// a client that asked for usage got, and what was learnt.
+func TestStreamGolden(t *testing.T) {
+	for _, f := range goldenStreams(t) {
+		name := strings.TrimSuffix(filepath.Base(f), ".txt")
+		t.Run(name, func(t *testing.T) {
+			in := read(t, f)
+			r := run(t, dialectFor(t), bytes.NewReader(in), dialect.Meta{WantUsage: true})
+			learnt, err := json.Marshal(map[string]any{"finished": r.finished, "usage": r.usage, "fault": r.fault, "state": r.state, "dropped": r.dropped})
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+".out", steady(r.out)+string(learnt)+"\n")
+			valid(t, r)
+			// Without usage the same comes, but for the totals.
+			plain := run(t, dialectFor(t), bytes.NewReader(in), dialect.Meta{})
+			if strings.Contains(plain.out, `"usage"`) || strings.Contains(plain.out, `"choices":[]`) {
+				t.Errorf("usage for a client that did not ask:\n%s", plain.out)
+			}
+			if i := strings.Index(r.out, `"choices":[]`); i >= 0 {
+				r.out = r.out[:strings.LastIndex(r.out[:i], "data: ")]
+			}
+			if d := cmp.Diff(steady(r.out), steady(plain.out)); d != "" {
+				t.Errorf("not the same without usage:\n%s", d)
+			}
+		})
+	}
+}
+
+// valid checks what every client relies on.
+func valid(t testing.TB, r ran) {
+	t.Helper()
+	ids, finishes, calls, first := map[string]bool{}, 0, 0, true
+	if r.out == "" {
+		return
+	}
+	if !strings.HasSuffix(r.out, "\n\n") {
+		t.Errorf("the last event is not whole: %q", r.out)
+	}
+	for event := range strings.SplitSeq(strings.TrimSuffix(r.out, "\n\n"), "\n\n") {
+		data, ok := strings.CutPrefix(event, "data: ")
+		var c struct {
+			ID      string
+			Object  string
+			Model   string
+			Error   json.RawMessage
+			Choices []struct {
+				Index int
+				Delta map[string]json.RawMessage
+				// of a chunk's end
+				FinishReason *string `json:"finish_reason"`
+			}
+		}
+		if err := json.Unmarshal([]byte(data), &c); err != nil || !ok || strings.Contains(data, "\n") {
+			t.Fatalf("event %q: %v", event, err)
+		}
+		ids[c.ID] = true
+		if c.Object != "chat.completion.chunk" || c.Error != nil || c.Model != "public" {
+			t.Errorf("event %q", event)
+		}
+		for _, ch := range c.Choices {
+			if first && string(ch.Delta["role"]) != `"assistant"` {
+				t.Errorf("the first delta has no role: %q", event)
+			}
+			first = false
+			if ch.FinishReason != nil {
+				finishes++
+			}
+			var tcs []struct {
+				Index    int
+				ID, Type string
+				Function struct{ Name, Arguments string }
+			}
+			if raw := ch.Delta["tool_calls"]; raw != nil {
+				if err := json.Unmarshal(raw, &tcs); err != nil {
+					t.Errorf("%q: %v", event, err)
+				}
+			}
+			for _, tc := range tcs {
+				switch {
+				case tc.ID != "" && (tc.Index != calls || tc.Type != "function" || len(tc.ID) > dialect.MaxToolCallID || ids[tc.ID]):
+					t.Errorf("call %d begins as %+v", calls, tc)
+				case tc.ID != "":
+					ids[tc.ID] = true
+					calls++
+				case tc.Index != calls-1 || !json.Valid([]byte(tc.Function.Arguments)):
+					t.Errorf("arguments of call %d: %+v", calls-1, tc)
+				}
+			}
+		}
+	}
+	if len(ids)-calls != 1 || ids[""] {
+		t.Errorf("ids %v", ids)
+	}
+	if want := r.finished && r.fault == nil; finishes != map[bool]int{true: 1}[want] {
+		t.Errorf("%d finish reasons, finished %v:\n%s", finishes, r.finished, r.out)
+	}
+}
+
+// A stream that is cut anywhere is never taken for a whole one with less in it.
+func TestCutStreams(t *testing.T) {
+	for _, f := range goldenStreams(t) {
+		if strings.Contains(f, "every_frame") {
+			continue // a finish reason with every event tells no end from a cut
+		}
+		in := read(t, f)
+		all := run(t, dialectFor(t), bytes.NewReader(in), dialect.Meta{})
+		for n := range in {
+			r := run(t, dialectFor(t), bytes.NewReader(in[:n]), dialect.Meta{})
+			valid(t, r)
+			if r.finished && r.fault == nil && steady(r.out) != steady(all.out) {
+				t.Fatalf("%s cut at %d of %d is a success:\n%s\nwhole:\n%s", f, n, len(in), r.out, all.out)
+			}
+			if !strings.HasPrefix(steady(all.out), steady(r.out)) && !r.finished {
+				t.Fatalf("%s cut at %d says something else:\n%s", f, n, r.out)
+			}
+		}
+	}
+}
+
+func FuzzStream(f *testing.F) {
+	for _, path := range goldenStreams(f) {
+		f.Add(read(f, path))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		d := dialectFor(t)
+		valid(t, run(t, d, bytes.NewReader(in), dialect.Meta{WantUsage: true}))
+		if d.signatures.bytes > keptBytes || len(d.signatures.calls) > keptCalls {
+			t.Error("signatures are not bounded")
+		}
+	})
+}
