@@ -1,6 +1,6 @@
 # make alone prints this list. The words are the same ones that CI runs.
 
-modules = ./core/... ./loadbalance/... ./relay/... ./api/... ./cli/...
+modules = ./core/... ./loadbalance/... ./relay/... ./api/... ./cli/... ./examples/... ./examples/embedding/...
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test race lint format e2e quick check tools clean

@@ -27,7 +27,7 @@ go test -count=1 -run TestArchitecture ./api
 
 if [ -x bin/golangci-lint ]; then
 	say golangci-lint
-	bin/golangci-lint run ./core/... ./loadbalance/... ./relay/... ./api/... ./cli/...
+	bin/golangci-lint run ./core/... ./loadbalance/... ./relay/... ./api/... ./cli/... ./examples/... ./examples/embedding/...
 else
 	say 'golangci-lint skipped: make tools builds it'
 fi
