@@ -218,9 +218,6 @@ func TestCheckProviderOtherwise(t *testing.T) {
 	f(probing{url: healthy.URL, provider: "enabled = false\n"}, relay.Report{
 		Kind: loadbalance.Caller, Message: "the provider is disabled: set providers.up.enabled to true",
 	})
-	f(probing{url: healthy.URL, provider: "backend_type = \"claude\"\n"}, relay.Report{
-		Kind: loadbalance.Caller, Message: `this version does not speak the format of backend_type "claude"`,
-	})
 	if n := healthy.Count(); n != 0 {
 		t.Errorf("%d requests were sent", n)
 	}

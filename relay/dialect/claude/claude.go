@@ -1,0 +1,132 @@
+// Package claude is the dialect of providers that speak Anthropic's Messages
+// format.
+//
+// A turn is what one side says until the other speaks; a block is one piece of
+// a turn: text, an image, a tool call (tool_use), its result (tool_result), or
+// the model's reasoning (thinking), which carries a signature and must come
+// back unchanged with the tool call that it led to.
+//
+// relay binds one Dialect to each such provider and calls it per request.
+package claude
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// version is the API version that this package speaks. Later ones refuse
+// parameters that earlier models know.
+const version = "2023-06-01"
+
+// Dialect is Anthropic's Messages format at one provider.
+type Dialect struct {
+	url, list *url.URL
+	header    http.Header // shared by all requests that add nothing
+	maxTokens int64       // 0: by model
+	thoughts  *thoughts
+	now       func() time.Time
+}
+
+var _ dialect.Dialect = (*Dialect)(nil)
+
+// New binds the dialect to a provider. A base URL may end in /v1 or not.
+func New(up dialect.Upstream) *Dialect {
+	base := up.Base
+	if !strings.HasSuffix(base.Path, "/v1") {
+		base = base.JoinPath("v1")
+	}
+	list := base.JoinPath("models")
+	list.RawQuery = "limit=1000"
+	h := http.Header{
+		"Content-Type":      {"application/json"},
+		"Accept":            {"application/json"},
+		"User-Agent":        {up.UserAgent},
+		"Anthropic-Version": {version},
+	}
+	if v := up.Provider.APIVersion; v != "" {
+		h.Set("Anthropic-Version", v)
+	}
+	if key := up.Provider.APIKey.Reveal(); key != "" {
+		h.Set("X-Api-Key", key)
+	}
+	for name, value := range up.Provider.Headers {
+		h.Set(name, value)
+	}
+	return &Dialect{
+		url: base.JoinPath("messages"), list: list, header: h, maxTokens: up.Provider.MaxTokens,
+		thoughts: newThoughts(), now: time.Now,
+	}
+}
+
+// forwarded are the client's headers that go upstream; no other does.
+var forwarded = [...]string{"Anthropic-Beta", "Traceparent", "Tracestate"}
+
+// Encode implements dialect.Dialect.
+func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Request, error) {
+	body, dropped, err := d.encode(in)
+	if err != nil {
+		return nil, err
+	}
+	in.Dropped = dropped
+	h := maps.Clone(d.header)
+	for _, name := range forwarded {
+		if v, ok := in.Header[name]; ok {
+			h[name] = v
+		}
+	}
+	if in.Scan.Stream && h.Get("Accept") == "application/json" {
+		h.Set("Accept", "text/event-stream")
+	}
+	req := &http.Request{
+		Method: http.MethodPost, URL: d.url, Host: d.url.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		// As long as nothing was written the transport may take another connection.
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+	}
+	return req.WithContext(ctx), nil
+}
+
+// List implements dialect.Dialect.
+func (d *Dialect) List(ctx context.Context) (*http.Request, error) {
+	h := maps.Clone(d.header)
+	delete(h, "Content-Type")
+	req := &http.Request{
+		Method: http.MethodGet, URL: d.list, Host: d.list.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h,
+	}
+	return req.WithContext(ctx), nil
+}
+
+// ReadList implements dialect.Dialect.
+func (d *Dialect) ReadList(body []byte) ([]string, bool) {
+	if !valid(body) {
+		return nil, false
+	}
+	list := gjson.GetBytes(body, "data")
+	if !list.IsArray() {
+		return nil, false
+	}
+	var ids []string
+	for _, m := range list.Array() {
+		if id := m.Get("id"); id.Type == gjson.String && id.Str != "" {
+			ids = append(ids, id.Str)
+		}
+	}
+	return ids, true
+}
+
+// Stream implements dialect.Dialect.
+func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
+	return &decoder{d: d, m: m}
+}
