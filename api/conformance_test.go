@@ -26,7 +26,7 @@ func TestP01PlainAnswer(t *testing.T) {
 	a := b.chat(annToken, in)
 	wantJSON(t, a, 200, strings.Replace(up, `"up-1"`, `"pool"`, 1))
 	r := b.one.Requests()[0]
-	if r.Method != "POST" || r.Path != "/v1/chat/completions" || r.Query != "" || r.Header.Get("Authorization") != "Bearer "+keyOne {
+	if r.Method != http.MethodPost || r.Path != "/v1/chat/completions" || r.Query != "" || r.Header.Get("Authorization") != "Bearer "+keyOne {
 		t.Errorf("upstream got %s %s?%s with %v", r.Method, r.Path, r.Query, r.Header)
 	}
 	if d := cmp.Diff(strings.Replace(in, `"pool"`, `"up-1"`, 1), string(r.Body)); d != "" {
@@ -106,8 +106,10 @@ func TestP11CompressedBodies(t *testing.T) {
 }
 
 func TestP26Headers(t *testing.T) {
-	upHeader := http.Header{"Set-Cookie": {"a=b"}, "Openai-Organization": {"acct"}, "X-Ratelimit-Remaining-Requests": {"5"},
-		"Server": {"cf"}, "X-Request-Id": {"up-id-1"}, "Openai-Processing-Ms": {"12"}}
+	upHeader := http.Header{
+		"Set-Cookie": {"a=b"}, "Openai-Organization": {"acct"}, "X-Ratelimit-Remaining-Requests": {"5"},
+		"Server": {"cf"}, "X-Request-Id": {"up-id-1"}, "Openai-Processing-Ms": {"12"},
+	}
 	const plainAnswer = `{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)

@@ -292,7 +292,7 @@ func TestAgain(t *testing.T) {
 		t.Fatalf("again: %v %v", again, err)
 	}
 	again.Report(Outcome{Kind: RateLimit, RetryAfter: time.Second})
-	if _, err := w.lb.Again(&w.req, l); err == nil || err.(*Unavailable).Reason != ReasonRateLimited || err.(*Unavailable).RetryAfter != time.Second {
+	if _, err := w.lb.Again(&w.req, l); refusal(err).Reason != ReasonRateLimited || refusal(err).RetryAfter != time.Second {
 		t.Errorf("while it cools down: %v", err)
 	}
 	w.clock.forward(time.Second)
@@ -307,7 +307,7 @@ func TestAgain(t *testing.T) {
 	}
 	other.Report(ok)
 	w.open("a")
-	if _, err := w.lb.Again(&w.req, l); err == nil || err.(*Unavailable).Reason != ReasonDown {
+	if _, err := w.lb.Again(&w.req, l); refusal(err).Reason != ReasonDown {
 		t.Errorf("behind an open breaker: %v", err)
 	}
 }

@@ -128,8 +128,16 @@ func (w *world) wantEvents(want ...string) {
 
 func ids(names string) []Listing {
 	var l []Listing
-	for _, n := range strings.Fields(names) {
+	for n := range strings.FieldsSeq(names) {
 		l = append(l, Listing{ID: n})
 	}
 	return l
+}
+
+// refusal is the Unavailable in err, the zero one if it is none.
+func refusal(err error) Unavailable {
+	if u, ok := errors.AsType[*Unavailable](err); ok {
+		return *u
+	}
+	return Unavailable{}
 }

@@ -15,7 +15,7 @@ func TestTags(t *testing.T) {
 		for {
 			l, err := w.lb.Pick(r)
 			if err != nil {
-				got += " " + err.(*Unavailable).Reason.String()
+				got += " " + refusal(err).Reason.String()
 				break
 			}
 			got += l.ID()
@@ -295,8 +295,11 @@ func TestSnapshot(t *testing.T) {
 	}
 	a, b := 2.0, 2.0*30/100
 	want := []row{
-		{"a", 2, a, a / (a + b), ""}, {"b", 2, b, b / (a + b), ""},
-		{"c", 1, 0, 0, "unhealthy"}, {"d", 1, 0, 0, "breaker open"}, {"e", 1, 0, 0, "drained"},
+		{"a", 2, a, a / (a + b), ""},
+		{"b", 2, b, b / (a + b), ""},
+		{"c", 1, 0, 0, "unhealthy"},
+		{"d", 1, 0, 0, "breaker open"},
+		{"e", 1, 0, 0, "drained"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%v\nwant\n%v", got, want)
