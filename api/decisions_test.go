@@ -17,12 +17,17 @@ func (b *berry) decisionIDs(query string) []string {
 	b.t.Helper()
 	a := b.ask("GET", "/admin/decisions"+query, adminToken)
 	var got struct {
+		Newest    int
 		Decisions []struct {
-			ID string `json:"request_id"`
+			ID       string `json:"request_id"`
+			Sequence int
 		}
 	}
 	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != 200 {
 		b.t.Fatalf("%d %s: %v", a.status, a.body, err)
+	}
+	if len(got.Decisions) > 0 && got.Newest < got.Decisions[0].Sequence {
+		b.t.Errorf("the newest is %d: %s", got.Newest, a.body)
 	}
 	ids := []string{}
 	for _, d := range got.Decisions {

@@ -87,7 +87,9 @@ func (x *exchange) decisions() {
 		model = m.Name
 	}
 	out := []decisionView{}
+	newest := uint64(0)
 	x.server.decisions.read(func(d *decision) bool {
+		newest = max(newest, d.sequence)
 		if d.sequence <= after {
 			return false
 		}
@@ -97,8 +99,9 @@ func (x *exchange) decisions() {
 		return uint64(len(out)) < limit
 	})
 	x.json(http.StatusOK, struct {
+		Newest    uint64         `json:"newest"` // the newest one's sequence number, shown or not
 		Decisions []decisionView `json:"decisions"`
-	}{out})
+	}{newest, out})
 }
 
 // decision shows the newest decision of one request id; clients may choose

@@ -120,6 +120,7 @@ func newRoot(s *session) *cobra.Command {
 	root.AddCommand(
 		newValidateConfig(s), newGenerateConfig(s),
 		newHealthCheck(s), newTestBackend(s), newMock(s), newSimulate(s),
+		newMetrics(s), newDecisions(s), newExplain(s),
 		newHashToken(s), newGenerateToken(s),
 		newVersion(s),
 	)

@@ -46,6 +46,7 @@ const canary = "canary-"
 //	berry CODE ARGS...       run berry-cli; it must exit with CODE and print no secret
 //	provider NAME OPTIONS... start a fake provider at $NAME_URL: key=K, models=A,B, tls,
 //	                         or a fault: hang, nolist, echo
+//	gateway NAME TOKEN FOLDER  start what answers like a running server, see gateway
 //	closed NAME              set $NAME_URL to an address where nothing listens
 //	mode MODE FILE           check a file's mode
 //	envsubst IN OUT          copy a file with the environment's values for $NAME
@@ -63,6 +64,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"berry":    berry,
 			"provider": provider,
+			"gateway":  gateway,
 			"mode":     mode,
 			"closed":   closed,
 			"envsubst": envsubst,
