@@ -35,31 +35,9 @@ type Prompt struct {
 	Text     string // the last user message; "" when there is none
 }
 
-// A Format is a provider's wire format.
-type Format uint8
-
-// OpenAI is the format of api.openai.com: chat completions and the model list.
-const OpenAI Format = 0
-
-// String returns the name that ParseFormat takes.
-func (f Format) String() string {
-	if f == OpenAI {
-		return "openai"
-	}
-	return fmt.Sprintf("Format(%d)", uint8(f))
-}
-
-// ParseFormat returns the format of that name; the error lists the names.
-func ParseFormat(name string) (Format, error) {
-	if name == OpenAI.String() {
-		return OpenAI, nil
-	}
-	return 0, fmt.Errorf("mockllm: unknown format %q, want %s", name, OpenAI)
-}
-
 func (b *Behaviour) check() error {
 	switch {
-	case b.Format != OpenAI:
+	case !b.Format.known():
 		return fmt.Errorf("unknown format %v", b.Format)
 	case b.Latency < 0:
 		return fmt.Errorf("latency is %v, want 0 or more", b.Latency)
@@ -81,8 +59,14 @@ func (b *Behaviour) clone() Behaviour {
 
 // answer decides the steps for one request. chats counts the chat requests, for the sequence of failures.
 func (b *Behaviour) answer(r *Seen, chats *atomic.Uint64) []Step {
-	// One case per format.
-	return openAIAnswer(b, r, chats)
+	switch b.Format {
+	case Azure:
+		return azureAnswer(b, r, chats)
+	case Claude:
+		return claudeAnswer(b, r, chats)
+	default:
+		return openAIAnswer(b, r, chats)
+	}
 }
 
 func (b *Behaviour) name() string {

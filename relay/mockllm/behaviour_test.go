@@ -377,7 +377,7 @@ func TestParseFormat(t *testing.T) {
 	if f, err := mockllm.ParseFormat("openai"); f != mockllm.OpenAI || err != nil {
 		t.Errorf("%v, %v", f, err)
 	}
-	if _, err := mockllm.ParseFormat("x"); err == nil || err.Error() != `mockllm: unknown format "x", want openai` {
+	if _, err := mockllm.ParseFormat("x"); err == nil || err.Error() != `mockllm: unknown format "x", want one of openai, azure, claude` {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -1,0 +1,91 @@
+package mockllm
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+)
+
+// azureAnswer is what Azure OpenAI does about one request: the paths under /openai/v1, and those by deployment, which
+// need an api-version. A deployment's name is what the behaviour lists as a model.
+func azureAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
+	if b.Outage != 0 {
+		return openAIFailure(b.Outage)
+	}
+	if b.Key != "" && r.Header.Get("Api-Key") != b.Key {
+		return refuse(http.StatusUnauthorized, `{"statusCode":401,"message":"Access denied: the subscription key is missing or wrong."}`)
+	}
+	query, err := url.ParseQuery(r.Query)
+	if err != nil {
+		return azureNotFound()
+	}
+	path := strings.TrimSuffix(r.Path, "/")
+	if rest, ok := strings.CutPrefix(path, "/openai/deployments/"); ok {
+		name, op, _ := strings.Cut(rest, "/")
+		deployment, err := url.PathUnescape(name)
+		if op != "chat/completions" || r.Method != http.MethodPost || err != nil || !dated(query.Get("api-version")) {
+			return azureNotFound()
+		}
+		return azureChat(b, r, azureCall{deployment, chats})
+	}
+	switch {
+	case path == "/openai/v1/chat/completions" && r.Method == http.MethodPost:
+		return azureChat(b, r, azureCall{"", chats})
+	case path == "/openai/v1/models" && r.Method == http.MethodGet,
+		path == "/openai/models" && r.Method == http.MethodGet && dated(query.Get("api-version")):
+		return []Step{JSON(http.StatusOK, nil, `{"object":"list","data":[{"id":"base-model","object":"model","status":"succeeded"}]}`)}
+	}
+	return azureNotFound()
+}
+
+// azureCall is a chat and where it goes: a deployment named in the path, or "".
+type azureCall struct {
+	deployment string
+	chats      *atomic.Uint64
+}
+
+func azureChat(b *Behaviour, r *Seen, c azureCall) []Step {
+	var in struct {
+		Model string `json:"model"`
+	}
+	if json.Unmarshal(r.Body, &in) == nil && c.deployment == "" {
+		c.deployment = in.Model
+	}
+	if c.deployment != "" && !b.has(c.deployment) {
+		return refuse(http.StatusNotFound, `{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}`)
+	}
+	return azureStream(openAIChat(b, r, c.chats.Add(1)))
+}
+
+// dated reports whether an api-version is one: 2024-10-21, 2025-01-01-preview.
+func dated(version string) bool {
+	return len(version) >= 10 && version[4] == '-' && version[7] == '-'
+}
+
+func azureNotFound() []Step {
+	return refuse(http.StatusNotFound, `{"error":{"code":"404","message":"Resource not found"}}`)
+}
+
+// AzurePromptFilter is the frame with which Azure begins a stream: no id, no choice.
+func AzurePromptFilter() string {
+	return `{"id":"","object":"","created":0,"model":"","choices":[],"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}]}`
+}
+
+// AzureFilterOffsets is a frame of Azure's asynchronous filter: no id, and a choice without a delta.
+func AzureFilterOffsets() string {
+	return `{"id":"","object":"","created":0,"model":"","choices":[{"index":0,"finish_reason":null,"content_filter_results":{},` +
+		`"content_filter_offsets":{"check_offset":1,"start_offset":1,"end_offset":2}}]}`
+}
+
+// azureStream puts the filters' frames into a stream of OpenAI's.
+func azureStream(steps []Step) []Step {
+	for i, s := range steps {
+		if s.verb == "SSE" {
+			out := append(append(steps[:i:i], SSE(AzurePromptFilter())), s, SSE(AzureFilterOffsets()))
+			return append(out, steps[i+1:]...)
+		}
+	}
+	return steps
+}
