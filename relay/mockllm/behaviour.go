@@ -64,6 +64,8 @@ func (b *Behaviour) answer(r *Seen, chats *atomic.Uint64) []Step {
 		return azureAnswer(b, r, chats)
 	case Claude:
 		return claudeAnswer(b, r, chats)
+	case Gemini:
+		return geminiAnswer(b, r, chats)
 	default:
 		return openAIAnswer(b, r, chats)
 	}

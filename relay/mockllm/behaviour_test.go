@@ -377,7 +377,10 @@ func TestParseFormat(t *testing.T) {
 	if f, err := mockllm.ParseFormat("openai"); f != mockllm.OpenAI || err != nil {
 		t.Errorf("%v, %v", f, err)
 	}
-	if _, err := mockllm.ParseFormat("x"); err == nil || err.Error() != `mockllm: unknown format "x", want one of openai, azure, claude` {
+	if f, err := mockllm.ParseFormat("gemini"); f != mockllm.Gemini || f.String() != "gemini" || err != nil {
+		t.Errorf("%v, %v", f, err)
+	}
+	if _, err := mockllm.ParseFormat("x"); err == nil || err.Error() != `mockllm: unknown format "x", want one of openai, azure, claude, gemini` {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -13,9 +13,10 @@ const (
 	OpenAI Format = iota // api.openai.com: chat completions and the model list
 	Azure                // Azure OpenAI: the same at its own addresses, with its own header for the key
 	Claude               // api.anthropic.com: messages and the model list
+	Gemini               // generativelanguage.googleapis.com: generateContent and the model list
 )
 
-var formatNames = [...]string{OpenAI: "openai", Azure: "azure", Claude: "claude"}
+var formatNames = [...]string{OpenAI: "openai", Azure: "azure", Claude: "claude", Gemini: "gemini"}
 
 func (f Format) known() bool { return int(f) < len(formatNames) }
 
