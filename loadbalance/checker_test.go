@@ -202,7 +202,8 @@ func TestEvidence(t *testing.T) {
 		})
 	}
 	f("network by the list", CheckAuto, Network, false, "list a a recovers")
-	f("timeout by a connection", CheckConnect, Timeout, false, "connect a a recovers")
+	f("network by a connection", CheckConnect, Network, false, "connect a a recovers")
+	f("timeout needs a chat", CheckConnect, Timeout, false, "chat a a recovers")
 	f("server needs a chat", CheckAuto, Server, false, "chat a a recovers")
 	f("auth needs a chat", CheckConnect, Auth, false, "chat a a recovers")
 	f("model needs a chat", CheckList, Model, false, "chat a a recovers")

@@ -122,8 +122,10 @@ func (b *backend) restart(e evidence) {
 
 // needsChat reports whether a backend that requests marked with kind k comes
 // back only by an answered request: that the account's list can be read does
-// not prove that its models answer.
-func needsChat(k Kind) bool { return k != Network && k != Timeout }
+// not prove that its models answer. Least of all after a timeout, which is how a
+// model fails whose account is well: by the list it would be back within a
+// second, and every request sent to it would wait in vain.
+func needsChat(k Kind) bool { return k != Network }
 
 // probed reports whether active checks can bring the backend back. If not, a
 // request of a user is let through to it from time to time. Called under mu.

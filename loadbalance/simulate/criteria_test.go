@@ -290,3 +290,21 @@ func TestDownIsQuietAndEndsAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// A backend that takes requests and does not answer while its list of models
+// can be read: what was sent before the first timeout waits in vain, and hardly
+// any request after it.
+func TestHangIsLeft(t *testing.T) {
+	eachSeed(t, func(t *testing.T, seed uint64) {
+		r := simulated(t, Config{Listings: pair(), World: builtIn(t, "hang"), Seed: seed}, "smart_ai", loadbalance.CheckAuto)
+		e := r.Episodes[0]
+		underWay := int(DefaultGroupRules().FirstContent.Seconds())
+		if !e.Left || e.Failures > underWay+5 || !e.Returned || e.Return > 130*time.Second || r.SuccessRate() < 0.999 {
+			t.Errorf("%d of %d requests waited in vain, left %v, back after %v, success %.4f",
+				e.Failures, underWay, e.Left, e.Return, r.SuccessRate())
+		}
+		if r.Chats() > 60 {
+			t.Errorf("%d paid checks in ten minutes", r.Chats())
+		}
+	})
+}
