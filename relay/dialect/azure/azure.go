@@ -9,6 +9,7 @@
 package azure
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,7 +40,8 @@ var _ dialect.Dialect = (*Dialect)(nil)
 func New(up dialect.Upstream) *Dialect {
 	root := *up.Base
 	root.Path = strings.TrimSuffix(strings.TrimSuffix(root.Path, "/v1"), "/openai")
-	root.RawPath = ""
+	// Without a slash to begin with, what JoinPath makes has none either.
+	root.Path, root.RawPath = cmp.Or(root.Path, "/"), ""
 	d := &Dialect{root: &root}
 	if v := up.Provider.APIVersion; v != "" {
 		d.query = url.Values{"api-version": {v}}.Encode()

@@ -11,6 +11,7 @@ package claude
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -41,9 +42,11 @@ var _ dialect.Dialect = (*Dialect)(nil)
 
 // New binds the dialect to a provider. A base URL may end in /v1 or not.
 func New(up dialect.Upstream) *Dialect {
-	base := up.Base
+	base := *up.Base
 	if !strings.HasSuffix(base.Path, "/v1") {
-		base = base.JoinPath("v1")
+		// Without a slash to begin with, what JoinPath makes has none either.
+		base.Path = cmp.Or(base.Path, "/")
+		base = *base.JoinPath("v1")
 	}
 	list := base.JoinPath("models")
 	list.RawQuery = "limit=1000"
