@@ -50,7 +50,8 @@ type berry struct {
 
 // setup is what a test changes of the configuration.
 type setup struct {
-	toml     string // [models] and [users]; "" for the usual ones
+	ids      []string // the providers; nil for u1 and u2
+	toml     string   // [models] and [users]; "" for the usual ones
 	settings func(s *config.Settings)
 	provider func(id string, p *config.Provider)
 	scripts  map[string]mockllm.Script // by provider id
@@ -89,7 +90,10 @@ func start(t *testing.T, s setup) *berry {
 	t.Helper()
 	b := &berry{t: t, obs: &observer{}, u: map[string]*mockllm.Server{}, gone: make(chan struct{}, 10)}
 	var toml strings.Builder
-	for _, id := range []string{"u1", "u2"} {
+	if s.ids == nil {
+		s.ids = []string{"u1", "u2"}
+	}
+	for _, id := range s.ids {
 		b.u[id] = mockllm.Start(t, s.scripts[id])
 		fmt.Fprintf(&toml, "[providers.%s]\nname = %q\nbase_url = %q\napi_key = %q\n", id, id, b.u[id].URL, "provider-key-of-"+id)
 	}

@@ -217,8 +217,12 @@ func (s *scanner) options(before int) error {
 	return nil
 }
 
-// messages reads the conversation. Only one that holds tool calls is looked
-// into, for ids that an OpenAI-format upstream would refuse.
+// looked are what makes a conversation worth looking into. An escape could
+// spell any of them otherwise, which no client does.
+var looked = [][]byte{[]byte("tool_call"), []byte(dialect.ThinkingBlocks), []byte(dialect.ExtraContent)}
+
+// messages reads the conversation. Only one that may hold tool calls or
+// extensions is looked into, for what an OpenAI-format upstream would refuse.
 func (s *scanner) messages() error {
 	if s.dec.PeekKind() != '[' {
 		v, _, err := s.value()
@@ -231,8 +235,10 @@ func (s *scanner) messages() error {
 		}
 		return invalidField("messages", "an array")
 	}
-	if !bytes.Contains(s.body, []byte("tool_call")) {
-		return s.dec.SkipValue()
+	for _, word := range looked {
+		if bytes.Contains(s.body, word) {
+			return s.walk()
+		}
 	}
-	return s.walk()
+	return s.dec.SkipValue()
 }

@@ -34,6 +34,14 @@ func TestScanBodyFinds(t *testing.T) {
 	long := strings.Repeat("x", 41)
 	f(`{"messages":[{"tool_call_id":"`+long+`"},{"tool_calls":[{"id":"ok"},{"id":"`+long+`","function":{"id":"`+long+`"}}]},1,{"tool_calls":2}],"model":"a"}`,
 		dialect.Scan{Model: "a", Open: 1, ModelValue: span(244, 247), LongIDs: []dialect.Span{span(29, 72), span(107, 150)}})
+	f(`{"messages":[{"thinking_blocks":[1],"tool_calls":[{"id":"a","extra_content":{}},{"id":"b"}],"extra_content":1}],"model":"a"}`,
+		dialect.Scan{Model: "a", Open: 1, ModelValue: span(120, 123), Extensions: []dialect.Extended{
+			{Open: 14, Members: []dialect.Span{span(14, 35), span(91, 109)}},
+			{Open: 51, Members: []dialect.Span{span(59, 78)}},
+		}})
+	// Content, and what a tool is called with, is nobody's extension.
+	f(`{"messages":[{"content":[{"thinking_blocks":1}]},{"tool_calls":[{"function":{"extra_content":1}}]}],"model":"a"}`,
+		dialect.Scan{Model: "a", Open: 1, ModelValue: span(108, 111)})
 }
 
 func TestScanBodyRefuses(t *testing.T) {
@@ -78,6 +86,7 @@ func TestScanBodyRefuses(t *testing.T) {
 // same model, and its spans are what they say.
 func FuzzScanBody(f *testing.F) {
 	f.Add([]byte(`{"model":"a","messages":[{"tool_calls":[{"id":"x"}]}],"stream":true,"stream_options":{"include_usage":false},"backend":"p"}`))
+	f.Add([]byte(`{"messages":[{"thinking_blocks":1,"extra_content":2,"role":"a","tool_calls":[{"extra_content":{},"id":"x"}]}],"model":"a"}`))
 	f.Add([]byte(`{"messages":[{"tool_call_id":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}],"model":"\u0061"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		s, e := scanBody(in)
@@ -114,6 +123,7 @@ func FuzzScanBody(f *testing.F) {
 				t.Fatalf("%q: no id at %v", in, id)
 			}
 		}
+		checkExtensions(t, in, s)
 		// Taking out what is Berry's own leaves JSON without it.
 		body := dialect.NewBody(len(in))
 		body.Set(append(body.Bytes(), in...))
@@ -138,6 +148,33 @@ func FuzzScanBody(f *testing.F) {
 		_ = r.Close()
 		body.Release()
 	})
+}
+
+// checkExtensions: without its extensions a body is JSON that has none, and
+// another scan finds nothing more to take out.
+func checkExtensions(t *testing.T, in []byte, s dialect.Scan) {
+	t.Helper()
+	if len(s.Extensions) == 0 {
+		return
+	}
+	body := dialect.NewBody(len(in))
+	defer body.Release()
+	body.Set(append(body.Bytes(), in...))
+	var edits []dialect.Edit
+	for _, o := range s.Extensions {
+		edits = dialect.RemoveMembers(edits, in, o.Open, o.Members...)
+	}
+	dialect.SortEdits(edits)
+	r, n := body.Splice(edits)
+	defer r.Close()
+	var out bytes.Buffer
+	if _, err := out.ReadFrom(r); err != nil || int64(out.Len()) != n {
+		t.Fatalf("%q: spliced to %d bytes, said %d: %v", in, out.Len(), n, err)
+	}
+	left, e := scanBody(out.Bytes())
+	if e != nil || len(left.Extensions) != 0 || len(left.LongIDs) != len(s.LongIDs) || left.Model != s.Model {
+		t.Fatalf("%q became %q: %v", in, out.Bytes(), e)
+	}
 }
 
 func BenchmarkScanBody(b *testing.B) {

@@ -4,27 +4,57 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
-// walk reads the array messages and notes the tool-call ids in it that are too
-// long: messages[].tool_call_id and messages[].tool_calls[].id.
+// walk reads the array messages. It notes the tool-call ids that are too long,
+// messages[].tool_call_id and messages[].tool_calls[].id, and the extension
+// members of messages and of tool calls.
 func (s *scanner) walk() error {
 	return s.elements(func() error {
-		return s.members(func(name string) error {
+		return s.members(func(name string, at *place) error {
 			switch name {
 			case "tool_call_id":
 				return s.id()
 			case "tool_calls":
-				return s.elements(func() error {
-					return s.members(func(name string) error {
-						if name == "id" {
-							return s.id()
-						}
-						return s.dec.SkipValue()
-					})
-				})
+				return s.elements(func() error { return s.members(s.call) })
+			case dialect.ThinkingBlocks, dialect.ExtraContent:
+				return s.extension(at)
 			}
 			return s.dec.SkipValue()
 		})
 	})
+}
+
+// call takes a member of a tool call.
+func (s *scanner) call(name string, at *place) error {
+	switch name {
+	case "id":
+		return s.id()
+	case dialect.ExtraContent:
+		return s.extension(at)
+	}
+	return s.dec.SkipValue()
+}
+
+// place is where a member stands: open is the offset just after its object's
+// brace, before is where the text between the previous value and its name begins.
+type place struct {
+	open, before int
+	entry        int // above 0: which of the scan's Extensions is the object's
+}
+
+// extension passes a value and notes its member.
+func (s *scanner) extension(at *place) error {
+	if err := s.dec.SkipValue(); err != nil {
+		return err
+	}
+	member := dialect.Span{Start: at.before, End: int(s.dec.InputOffset())}
+	all := &s.scan.Extensions
+	if at.entry == 0 {
+		*all = append(*all, dialect.Extended{Open: at.open})
+		at.entry = len(*all)
+	}
+	o := &(*all)[at.entry-1]
+	o.Members = append(o.Members, member)
+	return nil
 }
 
 // elements calls f before each element of the array that comes next; anything
@@ -47,19 +77,21 @@ func (s *scanner) elements(f func() error) error {
 
 // members calls f after each member name of the object that comes next;
 // anything else is skipped.
-func (s *scanner) members(f func(name string) error) error {
+func (s *scanner) members(f func(name string, at *place) error) error {
 	if s.dec.PeekKind() != '{' {
 		return s.dec.SkipValue()
 	}
 	if _, err := s.dec.ReadToken(); err != nil {
 		return err
 	}
+	at := &place{open: int(s.dec.InputOffset())}
 	for s.dec.PeekKind() != '}' {
+		at.before = int(s.dec.InputOffset())
 		tok, err := s.dec.ReadToken()
 		if err != nil {
 			return err
 		}
-		if err := f(tok.String()); err != nil {
+		if err := f(tok.String(), at); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,24 @@ type Scan struct {
 	// LongIDs are the values of tool-call ids too long for OpenAI-format
 	// upstreams, quotes included, in order.
 	LongIDs []Span
+
+	// Extensions are the objects in the conversation that hold members which
+	// Berry itself added to an earlier answer.
+	Extensions []Extended
 }
+
+// Extended is an object with extension members, for RemoveMembers.
+type Extended struct {
+	Open    int // offset just after the opening brace
+	Members []Span
+}
+
+// The extension members of answers: in a message the reasoning blocks of
+// Claude, in a tool call what Gemini said beside it.
+const (
+	ThinkingBlocks = "thinking_blocks"
+	ExtraContent   = "extra_content"
+)
 
 // MaxToolCallID is the longest tool-call id, in bytes, that OpenAI-format
 // upstreams take; other formats make longer ones.

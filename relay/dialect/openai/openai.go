@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
@@ -22,6 +23,7 @@ type Dialect struct {
 	url, list     *url.URL
 	plain, stream http.Header // shared by all requests that add nothing
 	askUsage      bool
+	keepExtra     bool // the provider itself makes tool calls' extra_content, and wants it back
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)
@@ -46,6 +48,7 @@ func New(up dialect.Upstream) *Dialect {
 	return &Dialect{
 		url: up.Base.JoinPath("chat", "completions"), list: up.Base.JoinPath("models"),
 		plain: h, stream: stream, askUsage: up.Provider.StreamUsage,
+		keepExtra: strings.HasSuffix(up.Base.Hostname(), ".googleapis.com"),
 	}
 }
 
@@ -117,6 +120,11 @@ func (d *Dialect) edits(in *dialect.Request) []dialect.Edit {
 	edits = dialect.RemoveMembers(edits, in.Body.Bytes(), s.Open, first, second)
 	for _, id := range s.LongIDs {
 		edits = append(edits, dialect.Edit{Span: id, Text: shortID(in.Body.Bytes()[id.Start:id.End])})
+	}
+	if !d.keepExtra {
+		for _, o := range s.Extensions {
+			edits = dialect.RemoveMembers(edits, in.Body.Bytes(), o.Open, o.Members...)
+		}
 	}
 	dialect.SortEdits(edits)
 	return edits
