@@ -162,7 +162,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 			}
 			got, err := io.ReadAll(res.Body)
 			_ = res.Body.Close()
-			if err != nil || res.StatusCode != 200 || !strings.HasSuffix(strings.TrimSpace(string(got)), end) || strings.Contains(string(got), `"error"`) {
+			if err != nil || res.StatusCode != http.StatusOK || !strings.HasSuffix(strings.TrimSpace(string(got)), end) || strings.Contains(string(got), `"error"`) {
 				t.Errorf("%d %v %s", res.StatusCode, err, got)
 				return
 			}

@@ -71,7 +71,10 @@ func (f *followed) run(ctx context.Context, changed func()) error {
 			if f.concerns(e) {
 				pause.Reset(quiet)
 			}
-		case <-f.watcher.Errors: // events were lost
+		case _, ok := <-f.watcher.Errors: // events were lost
+			if !ok {
+				return nil
+			}
 			pause.Reset(quiet)
 		case <-pause.C:
 			// Before the content is read, so that what comes later is an event.

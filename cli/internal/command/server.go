@@ -64,8 +64,11 @@ func (s *session) server(f serverFlags) (*server, error) {
 		}
 	}
 	cfg, err := s.serverConfig(f)
-	if err != nil || cfg == nil {
-		return srv, err
+	if err != nil {
+		return nil, err
+	}
+	if cfg == nil {
+		return srv, nil
 	}
 	own, socket := address(cfg)
 	if srv.base == "" {
@@ -85,20 +88,17 @@ func (s *session) server(f serverFlags) (*server, error) {
 }
 
 // serverConfig is the configuration that the flags leave something to. With a
-// URL there need not be one.
+// URL there need not be one: then nil stands for one that cannot be used.
 func (s *session) serverConfig(f serverFlags) (*config.Config, error) {
 	if f.url == "" {
 		return s.load()
 	}
-	at, err := config.Locate(s.config, s.Getenv)
-	if err != nil {
-		return nil, nil
+	if at, err := config.Locate(s.config, s.Getenv); err == nil {
+		if loaded, err := config.Load(at.Path); err == nil {
+			return loaded.Config, nil
+		}
 	}
-	loaded, err := config.Load(at.Path)
-	if err != nil {
-		return nil, nil
-	}
-	return loaded.Config, nil
+	return nil, nil
 }
 
 // address is where a configuration's server has its operator's routes: a base
