@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tidwall/gjson"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
@@ -26,16 +25,32 @@ type decoder struct {
 // Event implements dialect.StreamDecoder.
 func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 	data = bytes.TrimSpace(data)
-	if len(data) > 0 && data[0] == '{' && jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true)) {
+	if len(data) > 0 && data[0] == '{' { // whether it is JSON is looked at after this, once
 		data = d.mend(data)
 	}
 	return d.StreamDecoder.Event(dst, name, data)
 }
 
+// head is what chunks have besides choices and must have.
+type head struct{ id, created, object gjson.Result }
+
 // mend returns data, or a copy in which what is missing is filled in.
 func (d *decoder) mend(data []byte) []byte {
-	in := gjson.ParseBytes(data)
-	choices := in.Get("choices")
+	var in head
+	var choices gjson.Result
+	gjson.ParseBytes(data).ForEach(func(name, v gjson.Result) bool {
+		switch name.Str {
+		case "id":
+			in.id = v
+		case "created":
+			in.created = v
+		case "object":
+			in.object = v
+		case "choices":
+			choices = v
+		}
+		return true
+	})
 	if !choices.IsArray() || len(choices.Raw) <= len("[]") {
 		return data // goes to no client, but for the totals
 	}
@@ -69,8 +84,8 @@ func insert(at int, text string) dialect.Edit {
 }
 
 // heads appends what brings a chunk's id and time in line with the first ones.
-func (d *decoder) heads(edits []dialect.Edit, in gjson.Result) []dialect.Edit {
-	id, created := in.Get("id"), in.Get("created")
+func (d *decoder) heads(edits []dialect.Edit, in head) []dialect.Edit {
+	id, created := in.id, in.created
 	if d.id == "" {
 		if d.id = id.Raw; id.Type != gjson.String || id.Str == "" {
 			d.id = newID()
@@ -83,7 +98,7 @@ func (d *decoder) heads(edits []dialect.Edit, in gjson.Result) []dialect.Edit {
 	}
 	edits = same(edits, id, d.id, "id")
 	edits = same(edits, created, d.created, "created")
-	if object := in.Get("object"); object.Exists() && object.Str == "" {
+	if object := in.object; object.Exists() && object.Str == "" {
 		edits = same(edits, object, `"chat.completion.chunk"`, "object")
 	}
 	return edits
