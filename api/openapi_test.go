@@ -1,0 +1,119 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// described loads docs/openapi.yaml, which must be valid.
+func described(t *testing.T) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromFile("../docs/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// Real answers are what docs/openapi.yaml says, status, content type and body;
+// and every operation in it is tried here.
+func TestOpenAPI(t *testing.T) {
+	doc := described(t)
+	b, path := startFile(t, unwatched(), said("Hi"), failing)
+	tried := map[string]bool{}
+	// f asks and compares. The pattern is the path in the description.
+	f := func(operation, target, token string, status int, edits ...func(*http.Request)) {
+		t.Helper()
+		method, pattern, _ := strings.Cut(operation, " ")
+		item := doc.Paths.Value(pattern)
+		if item == nil || item.GetOperation(method) == nil {
+			t.Errorf("docs/openapi.yaml has no %s", operation)
+			return
+		}
+		tried[operation] = true
+		a := b.ask(method, target, token, edits...)
+		if a.status != status {
+			t.Errorf("%s: %d, want %d: %s", operation, a.status, status, a.body)
+		}
+		in := &openapi3filter.RequestValidationInput{
+			Request: &http.Request{Method: method, URL: &url.URL{Path: target}},
+			Route:   &routers.Route{Spec: doc, Path: pattern, PathItem: item, Method: method, Operation: item.GetOperation(method)},
+		}
+		err := openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+			RequestValidationInput: in, Status: a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader([]byte(a.body))),
+			Options: &openapi3filter.Options{
+				IncludeResponseStatus: true, MultiError: true,
+				ExcludeResponseBody: a.header.Get("Content-Type") == "text/event-stream", // it has no schema
+			},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", operation, err)
+		}
+	}
+	get := func(pattern, token string, status int) {
+		t.Helper()
+		f("GET "+pattern, pattern, token, status)
+	}
+	for _, pattern := range []string{"/", "/status", "/health", "/livez", "/readyz", "/v1/health", "/metrics", "/prometheus", "/smart-ai/weights"} {
+		get(pattern, "", 200)
+	}
+	f("GET /metrics", "/metrics", "", 200, withHeader("Accept", "text/plain"))
+	for _, prefix := range []string{"", "/v1"} {
+		chat := "POST " + prefix + "/chat/completions"
+		f(chat, prefix+"/chat/completions", annToken, 200, withBody(hello("pool")))
+		f(chat, prefix+"/chat/completions", annToken, 200, withBody(`{"model":"pool","stream":true,"messages":[{"role":"user","content":"Hello"}]}`))
+		f(chat, prefix+"/chat/completions", annToken, 400, withBody("{"))
+		f(chat, prefix+"/chat/completions", "", 401, withBody(hello("pool")))
+		f(chat, prefix+"/chat/completions", narrowTok, 403, withBody(hello("org/m1")))
+		f(chat, prefix+"/chat/completions", annToken, 404, withBody(hello("nope")))
+		get(prefix+"/models", annToken, 200)
+		get(prefix+"/models", badToken, 401)
+		f("GET "+prefix+"/models/{id}", prefix+"/models/org/m1", annToken, 200)
+		f("GET "+prefix+"/models/{id}", prefix+"/models/nope", annToken, 404)
+	}
+	f("POST /v1/chat/completions", "/v1/chat/completions", adminToken, 200, withHeader("X-Request-Id", "known"), withBody(hello("pool")))
+	f("POST /v1/chat/completions", "/v1/chat/completions", adminToken, 503, withBody(`{"model":"pool","backend":"two","messages":[]}`))
+	f("GET /smart-ai/models/{model}/weights", "/smart-ai/models/org/m1/weights", "", 200)
+	f("GET /smart-ai/models/{model}/weights", "/smart-ai/models/nope/weights", "", 404)
+
+	for _, pattern := range []string{"/admin/model-weights", "/admin/backend-health", "/admin/system-stats", "/admin/rate-limit-usage", "/admin/config", "/admin/decisions"} {
+		get(pattern, adminToken, 200)
+		get(pattern, annToken, 403)
+		get(pattern, "", 401)
+	}
+	f("GET /admin/decisions", "/admin/decisions?limit=0", adminToken, 400)
+	f("GET /admin/decisions/{request_id}", "/admin/decisions/known", adminToken, 200)
+	f("GET /admin/decisions/{request_id}", "/admin/decisions/nope", adminToken, 404)
+	f("GET /admin/model-weights", "/admin/model-weights?model=nope", adminToken, 404)
+	f("GET /admin/rate-limit-usage", "/admin/rate-limit-usage?user=nope", adminToken, 404)
+	for _, action := range []string{"drain", "enable"} {
+		f("POST /admin/backends/{provider}/{model}/"+action, "/admin/backends/two/up-2/"+action, adminToken, 200)
+		f("POST /admin/backends/{provider}/{model}/"+action, "/admin/backends/two/nope/"+action, adminToken, 404)
+	}
+	f("POST /admin/reload-config", "/admin/reload-config", adminToken, 200)
+	writeFile(t, path, b.text(usual)+"requests_per_hour = 9\n[users.short]\ntoken = \"canary-1\"\n")
+	f("POST /admin/reload-config", "/admin/reload-config", adminToken, 200)
+	writeFile(t, path, "nonsense")
+	f("POST /admin/reload-config", "/admin/reload-config", adminToken, 400)
+	f("POST /admin/reload-config", "/admin/reload-config", annToken, 403)
+
+	for pattern, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			if !tried[method+" "+pattern] {
+				t.Errorf("docs/openapi.yaml has %s %s, which nothing here tries", method, pattern)
+			}
+		}
+	}
+}
