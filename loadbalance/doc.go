@@ -55,6 +55,12 @@
 // weight at first, 50 after two successes and all of it after five, with the
 // strategies that look at Node.Stage.
 //
+// # Why a backend was picked
+//
+// Set Request.Decision, and Pick records in it every listing with its numbers
+// and why it was left out, and which one it picked. Balancer.Explain says the
+// same of a pick that is not made.
+//
 // # Concurrency and cost
 //
 // Fleet and Balancer may be used from any goroutine; a Request serves one at
