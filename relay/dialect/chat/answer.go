@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"cmp"
+
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
@@ -12,6 +14,7 @@ type Answer struct {
 	Reasoning string
 	Refusal   string
 	Calls     []AnswerCall
+	Logprobs  string // the choice's log probabilities, as JSON; "" for none
 	Finish    string // one of the finish reasons
 	Native    string // as for Chunks.Finish
 	Usage     dialect.Usage
@@ -52,7 +55,7 @@ func (a *Answer) Append(dst []byte, m *dialect.Meta) []byte {
 	if len(a.Calls) > 0 {
 		dst = append(dst, ']')
 	}
-	dst = append(append(append(dst, `},"logprobs":null,"finish_reason":"`...), a.Finish...), '"')
+	dst = append(append(append(append(append(dst, `},"logprobs":`...), cmp.Or(a.Logprobs, "null")...), `,"finish_reason":"`...), a.Finish...), '"')
 	if a.Native != "" {
 		dst = AppendText(append(dst, `,"native_finish_reason":`...), a.Native)
 	}

@@ -86,6 +86,12 @@ func (c *Chunks) Refusal(dst []byte, text string) []byte {
 	return append(append(c.open(dst, `"refusal":`), text...), deltaClose...)
 }
 
+// Logprobs appends the log probabilities of the text before, as JSON.
+func (c *Chunks) Logprobs(dst []byte, logprobs string) []byte {
+	dst = append(append(dst, c.head...), `{"index":0,"delta":{},"logprobs":`...)
+	return append(append(dst, logprobs...), ",\"finish_reason\":null}]}\n\n"...)
+}
+
 // CallHead is how a tool call begins.
 type CallHead struct {
 	Index    int // counts the calls of the answer from 0 without gaps

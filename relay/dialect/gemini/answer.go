@@ -16,6 +16,7 @@ import (
 type answer struct {
 	parts       gjson.Result // of the first candidate
 	reason      string       // its finish reason, "" if there is none yet
+	logprobs    gjson.Result // logprobsResult
 	candidate   bool         // there is one
 	blocked     string       // why the prompt was refused, "" if it was not
 	blockedText string
@@ -64,6 +65,8 @@ func (a *answer) readCandidate(c gjson.Result) {
 			a.parts = member(v, "parts")
 		case "finishReason":
 			a.reason = v.Str
+		case "logprobsResult":
+			a.logprobs = v
 		}
 		return true
 	})

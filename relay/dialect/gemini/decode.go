@@ -49,6 +49,7 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 	}
 	w.out.ID, w.out.Created = answerID(w.out.ID), time.Now().Unix()
 	w.out.Content, w.out.Reasoning = w.content.String(), w.reasoning.String()
+	w.out.Logprobs = wrapLogprobs(w.logprobs)
 	w.out.Finish = finish(w.reason, w.calls.n)
 	if w.out.Refusal != "" {
 		w.out.Finish = chat.FinishFilter
@@ -62,6 +63,7 @@ type whole struct {
 	content, reasoning strings.Builder
 	calls              calls
 	said               bool
+	logprobs           []byte // of the tokens, with commas between them
 	reason             string
 }
 
@@ -75,6 +77,7 @@ func (w *whole) take(a *answer) {
 	if a.reason != "" {
 		w.reason = a.reason
 	}
+	w.logprobs = logprobs(w.logprobs, a.logprobs)
 	a.parts.ForEach(func(_, v gjson.Result) bool {
 		p := readPiece(v)
 		switch {

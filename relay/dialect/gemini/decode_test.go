@@ -202,6 +202,7 @@ func TestSignaturesAreBounded(t *testing.T) {
 
 func FuzzSchema(f *testing.F) {
 	f.Add([]byte(`{"type":["object","null"],"properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"allOf":[{"$ref":"#"},{"const":1}]}}}`))
+	f.Add([]byte(`{"exclusiveMinimum":1e999,"exclusiveMaximum":-1e999}`))
 	f.Add([]byte(`{"anyOf":[{"type":"null"},{"$ref":"#/anyOf/1"}],"items":[true]}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if !validJSON(in) {

@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/tidwall/gjson"
@@ -47,7 +48,7 @@ func (s *schema) bounds(o *members) {
 		step                 float64
 	}{{"exclusiveMinimum", "minimum", 1}, {"exclusiveMaximum", "maximum", -1}} {
 		v := s.get(b.exclusive)
-		if v.Type != gjson.Number || s.get(b.inclusive).Exists() {
+		if v.Type != gjson.Number || math.IsInf(v.Num, 0) || s.get(b.inclusive).Exists() {
 			continue
 		}
 		n := v.Num

@@ -24,7 +24,7 @@ var carried = map[string]struct{}{
 	"tools": {}, "functions": {}, "tool_choice": {}, "function_call": {},
 	"max_tokens": {}, "max_completion_tokens": {}, "temperature": {}, "top_p": {}, "stop": {}, "seed": {},
 	"presence_penalty": {}, "frequency_penalty": {}, "response_format": {},
-	"n": {}, "modalities": {},
+	"n": {}, "modalities": {}, "logprobs": {},
 }
 
 // maxStops is how many stop sequences Gemini takes.
@@ -78,8 +78,8 @@ func (e *encoder) saysNothing(name string) bool {
 	switch name {
 	case "parallel_tool_calls":
 		return e.in.Parallel == nil || *e.in.Parallel
-	case "logprobs":
-		return e.in.Logprobs == nil || !*e.in.Logprobs
+	case "top_logprobs":
+		return e.in.Logprobs != nil && *e.in.Logprobs
 	case "reasoning_effort":
 		c, _ := e.model.thinking(e.in.ReasoningEffort)
 		return c != nil
@@ -90,7 +90,7 @@ func (e *encoder) saysNothing(name string) bool {
 func (g *generationConfig) isZero() bool {
 	return g.Temperature == nil && g.TopP == nil && g.MaxOutputTokens == nil && g.StopSequences == nil &&
 		g.Seed == nil && g.PresencePenalty == nil && g.FrequencyPenalty == nil && g.ResponseMIMEType == "" &&
-		g.ThinkingConfig == nil
+		g.ThinkingConfig == nil && !g.ResponseLogprobs
 }
 
 func (e *encoder) generation(g *generationConfig) error {
@@ -101,6 +101,9 @@ func (e *encoder) generation(g *generationConfig) error {
 		if s != "" {
 			g.StopSequences = append(g.StopSequences, s)
 		}
+	}
+	if in.Logprobs != nil && *in.Logprobs {
+		g.ResponseLogprobs, g.Logprobs = true, in.TopLogprobs
 	}
 	if err := e.format(g); err != nil {
 		return err

@@ -85,6 +85,9 @@ func (d *decoder) take(dst []byte, a *answer) ([]byte, dialect.State, error) {
 		}
 		return true
 	})
+	if tokens := logprobs(nil, a.logprobs); len(tokens) > 0 {
+		dst = d.out.Logprobs(dst, wrapLogprobs(tokens))
+	}
 	if !a.candidate && a.blocked != "" && !d.said {
 		d.piece = chat.AppendText(d.piece[:0], a.refusal())
 		dst = d.out.Refusal(dst, string(d.piece))

@@ -81,6 +81,8 @@ type generationConfig struct {
 	Seed               *int64          `json:"seed,omitempty"`
 	PresencePenalty    *float64        `json:"presencePenalty,omitempty"`
 	FrequencyPenalty   *float64        `json:"frequencyPenalty,omitempty"`
+	ResponseLogprobs   bool            `json:"responseLogprobs,omitempty"`
+	Logprobs           *int64          `json:"logprobs,omitempty"` // how many for each token
 	ResponseMIMEType   string          `json:"responseMimeType,omitempty"`
 	ResponseSchema     json.RawMessage `json:"responseSchema,omitempty"`
 	ResponseJSONSchema json.RawMessage `json:"responseJsonSchema,omitempty"`
