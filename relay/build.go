@@ -26,7 +26,7 @@ func (g *Gateway) dialectOf(up dialect.Upstream) dialect.Dialect {
 	case config.TypeAzure:
 		return azure.New(up)
 	case config.TypeClaude:
-		return claude.New(up)
+		return claude.New(up, &g.thoughts)
 	case config.TypeGemini:
 		return gemini.New(up, &g.signatures)
 	default:

@@ -177,6 +177,9 @@ func TestClaudeReasoningComesBack(t *testing.T) {
 			t.Fatalf("%d %s", a.Status, a.Body)
 		}
 		b.record(0)
+		if err := b.gw.Reload(b.gw.Current().Config); err != nil { // conversations outlive it
+			t.Fatal(err)
+		}
 		a := b.post(ask + `,{"role":"assistant","content":null,"tool_calls":[{"id":"toolu_1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"toolu_1","content":"22"}]}`)
 		if a.Status != 200 {
 			t.Fatalf("%d %s", a.Status, a.Body)

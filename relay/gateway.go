@@ -10,6 +10,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/auth"
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/claude"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/gemini"
 )
 
@@ -38,8 +39,9 @@ type Gateway struct {
 
 	fleet   *loadbalance.Fleet
 	limiter *auth.Limiter
-	// signatures belong to conversations, which outlive reloads.
+	// signatures and thoughts belong to conversations, which outlive reloads.
 	signatures gemini.Signatures
+	thoughts   claude.Thoughts
 	current    atomic.Pointer[Runtime]
 	// readingOn counts the answers that are read on without their client.
 	readingOn atomic.Int64

@@ -38,7 +38,7 @@ func BenchmarkEvent(b *testing.B) {
 	const chunk = `{"id":"chatcmpl-0123456789","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-2024-08-06","choices":[{"index":0,"delta":{"content":" word and another"},"logprobs":null,"finish_reason":null}]}`
 	f("openai", openai.New(dialect.Upstream{Base: base}).Stream(m), chunk)
 	f("azure", azure.New(dialect.Upstream{Base: base}).Stream(m), chunk)
-	f("claude", New(dialect.Upstream{Base: base}).Stream(m),
+	f("claude", New(dialect.Upstream{Base: base}, &Thoughts{}).Stream(m),
 		`{"type":"message_start","message":{"id":"msg_1","usage":{"input_tokens":1}}}`,
 		`{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`,
 		`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" word and another"}}`)

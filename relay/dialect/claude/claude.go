@@ -34,14 +34,15 @@ type Dialect struct {
 	url, list *url.URL
 	header    http.Header // shared by all requests that add nothing
 	maxTokens int64       // 0: by model
-	thoughts  *thoughts
+	thoughts  memory
 	now       func() time.Time
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)
 
 // New binds the dialect to a provider. A base URL may end in /v1 or not.
-func New(up dialect.Upstream) *Dialect {
+// Reasoning is remembered in t.
+func New(up dialect.Upstream, t *Thoughts) *Dialect {
 	base := *up.Base
 	if !strings.HasSuffix(base.Path, "/v1") {
 		// Without a slash to begin with, what JoinPath makes has none either.
@@ -67,7 +68,7 @@ func New(up dialect.Upstream) *Dialect {
 	}
 	return &Dialect{
 		url: base.JoinPath("messages"), list: list, header: h, maxTokens: up.Provider.MaxTokens,
-		thoughts: newThoughts(), now: time.Now,
+		thoughts: memory{t, up.Provider.ID}, now: time.Now,
 	}
 }
 

@@ -20,7 +20,7 @@ func TestAddresses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := New(dialect.Upstream{Base: u})
+		d := New(dialect.Upstream{Base: u}, &Thoughts{})
 		req, _, err := encoded(t, d, asked(t, `{"messages":[{"role":"user","content":"a"}]}`, "m", false))
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +108,7 @@ func TestReadList(t *testing.T) {
 
 // TestThoughtsAreBounded fills the memory for reasoning from both ends.
 func TestThoughtsAreBounded(t *testing.T) {
-	th := newThoughts()
+	th := &Thoughts{}
 	big := make([]byte, maxThoughtBytes)
 	for i := range 100 {
 		th.keep(string(rune('a'+i)), []jsontext.Value{big})

@@ -32,7 +32,7 @@ func bound(t testing.TB, change func(p *config.Provider)) *Dialect {
 	if change != nil {
 		change(&p)
 	}
-	d := New(dialect.Upstream{Provider: p, Base: base, UserAgent: "berry"})
+	d := New(dialect.Upstream{Provider: p, Base: base, UserAgent: "berry"}, &Thoughts{})
 	d.now = func() time.Time { return time.Unix(5, 0) }
 	return d
 }

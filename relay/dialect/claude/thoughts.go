@@ -14,19 +14,18 @@ const (
 	maxThoughtBytesTotal = 16 << 20
 )
 
-// thoughts remembers the thinking blocks of answers that called tools, by the
+// Thoughts remembers the thinking blocks of answers that called tools, by the
 // first call's id: OpenAI's format has no place for them, and the provider
 // wants them back, signed and unchanged, with the result. The oldest go when
 // there are too many; a conversation whose blocks are gone goes on without
-// thinking until its next turn.
-type thoughts struct {
-	mu    sync.Mutex
+// thinking until its next turn. The zero value is empty and ready; it is safe
+// for concurrent use and outlives the dialects that share it.
+type Thoughts struct {
+	mu    sync.Mutex // guards what follows
 	byID  map[string][]jsontext.Value
 	order []string // oldest first
 	bytes int
 }
-
-func newThoughts() *thoughts { return &thoughts{byID: map[string][]jsontext.Value{}} }
 
 func sizeOf(blocks []jsontext.Value) (n int) {
 	for _, b := range blocks {
@@ -36,7 +35,7 @@ func sizeOf(blocks []jsontext.Value) (n int) {
 }
 
 // keep remembers the blocks that led to the call id. It owns them.
-func (t *thoughts) keep(id string, blocks []jsontext.Value) {
+func (t *Thoughts) keep(id string, blocks []jsontext.Value) {
 	size := sizeOf(blocks)
 	if id == "" || size == 0 || size > maxThoughtBytes {
 		return
@@ -45,6 +44,9 @@ func (t *thoughts) keep(id string, blocks []jsontext.Value) {
 	defer t.mu.Unlock()
 	if _, ok := t.byID[id]; ok {
 		return
+	}
+	if t.byID == nil {
+		t.byID = map[string][]jsontext.Value{}
 	}
 	t.byID[id] = blocks
 	t.order = append(t.order, id)
@@ -59,8 +61,25 @@ func (t *thoughts) keep(id string, blocks []jsontext.Value) {
 
 // of returns the blocks that led to the call id, nil if they are not known.
 // The caller does not change them.
-func (t *thoughts) of(id string) []jsontext.Value {
+func (t *Thoughts) of(id string) []jsontext.Value {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.byID[id]
 }
+
+// memory is one provider's part of Thoughts: what one account signed is not
+// shown to another.
+type memory struct {
+	all      *Thoughts
+	provider string
+}
+
+func (m memory) key(id string) string { return m.provider + ":" + id }
+
+func (m memory) keep(id string, blocks []jsontext.Value) {
+	if id != "" {
+		m.all.keep(m.key(id), blocks)
+	}
+}
+
+func (m memory) of(id string) []jsontext.Value { return m.all.of(m.key(id)) }

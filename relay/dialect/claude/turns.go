@@ -26,7 +26,7 @@ const noResult = "the call was not carried out"
 // turns builds a conversation whose sides take turns, beginning with the user,
 // with each call's result in the turn right after it.
 type turns struct {
-	thoughts *thoughts
+	thoughts memory
 
 	all    []turn
 	system []block
