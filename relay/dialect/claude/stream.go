@@ -266,9 +266,19 @@ func (d *decoder) End(dst []byte) []byte {
 // Finished implements dialect.StreamDecoder.
 func (d *decoder) Finished() bool { return d.finished }
 
-// Usage implements dialect.StreamDecoder. What message_start says of the
-// output is not a count yet, so that nothing is known until the end.
-func (d *decoder) Usage() dialect.Usage { return d.counts.usage() }
+// bytesPerToken is a usual ratio, for an estimate of what was said so far.
+const bytesPerToken = 4
+
+// Usage implements dialect.StreamDecoder. The prompt's tokens come first, the
+// output's only at the end: of a stream that is cut they are an estimate.
+func (d *decoder) Usage() dialect.Usage {
+	u := d.counts.usage()
+	if !d.finished && !u.IsZero() {
+		u.Output = max(u.Output, (d.text+bytesPerToken-1)/bytesPerToken)
+		u.Estimated = true
+	}
+	return u
+}
 
 // TextBytes implements dialect.StreamDecoder.
 func (d *decoder) TextBytes() int { return d.text }
