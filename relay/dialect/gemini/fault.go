@@ -32,7 +32,7 @@ func inBand(data []byte) *apierror.Error { return fault(0, data) }
 // from the error itself.
 func fault(status int, body []byte) *apierror.Error {
 	e := &apierror.Error{Status: status}
-	if gjson.ValidBytes(body) {
+	if isJSON(body) {
 		root := gjson.ParseBytes(body)
 		if root.IsArray() {
 			root = root.Get("0")

@@ -151,7 +151,7 @@ func (d *Dialect) List(ctx context.Context) (*http.Request, error) {
 // but for those that the configuration writes with it. A list with another
 // page to follow counts as empty: what it does not name may still be there.
 func (d *Dialect) ReadList(body []byte) ([]string, bool) {
-	if !gjson.ValidBytes(body) {
+	if !isJSON(body) {
 		return nil, false
 	}
 	list := gjson.GetBytes(body, "models")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 
@@ -42,7 +41,7 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 		}
 		return dst, dialect.Dropped, nil
 	}
-	if !gjson.ValidBytes(data) || !utf8.Valid(data) {
+	if !isJSON(data) {
 		if string(name) == "error" {
 			return dst, dialect.Dropped, inBand(data)
 		}

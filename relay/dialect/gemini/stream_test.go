@@ -237,3 +237,10 @@ func FuzzStream(f *testing.F) {
 		}
 	})
 }
+
+// A text that nests without end must not exhaust the stack.
+func TestDeepNestingIsRefused(t *testing.T) {
+	if isJSON([]byte(strings.Repeat("[", 8<<20))) {
+		t.Error("taken for JSON")
+	}
+}

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -27,7 +28,7 @@ func (d *Dialect) Fault(status int, _ http.Header, body []byte) *apierror.Error 
 // isEnvelope reports whether body is OpenAI's error envelope in a form that
 // every client reads: texts where texts belong, and no message beyond the bound.
 func isEnvelope(body []byte) bool {
-	if !gjson.ValidBytes(body) || !utf8.Valid(body) {
+	if !json.Valid(body) || !utf8.Valid(body) {
 		return false
 	}
 	in := gjson.GetBytes(body, "error")
@@ -49,7 +50,7 @@ func isEnvelope(body []byte) bool {
 // "message" or "detail" at the top.
 func fault(status int, body []byte) *apierror.Error {
 	e := &apierror.Error{Status: status}
-	if gjson.ValidBytes(body) {
+	if json.Valid(body) {
 		root := gjson.ParseBytes(body)
 		if root.IsArray() {
 			root = root.Get("0")

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 
@@ -22,7 +23,7 @@ func (d *Dialect) List(ctx context.Context) (*http.Request, error) {
 // ReadList implements dialect.Dialect: OpenAI's object with the list under
 // data, or the bare list that some providers send instead.
 func (d *Dialect) ReadList(body []byte) ([]string, bool) {
-	if !gjson.ValidBytes(body) {
+	if !json.Valid(body) {
 		return nil, false
 	}
 	list := gjson.ParseBytes(body)

@@ -167,6 +167,21 @@ func TestUsageIsLearntWhetherAskedOrNot(t *testing.T) {
 	}
 }
 
+// A text that nests without end must not exhaust the stack, wherever it comes.
+func TestDeepNestingIsRefused(t *testing.T) {
+	deep := []byte(strings.Repeat("[", 8<<20))
+	if _, ok := new(Dialect).ReadList(deep); ok {
+		t.Error("taken for a list")
+	}
+	if e := new(Dialect).Fault(400, nil, deep); !strings.Contains(e.Message, "no readable error") {
+		t.Errorf("%+v", e)
+	}
+	var e *apierror.Error
+	if _, _, err := decoderFor(dialect.Meta{}).Event(nil, []byte("error"), deep); !errors.As(err, &e) {
+		t.Errorf("%v", err)
+	}
+}
+
 // FuzzEvent: no panic; what comes out is whole events of valid one-line JSON
 // without a top-level error; and the reader's idea of JSON is encoding/json's.
 func FuzzEvent(f *testing.F) {
