@@ -95,7 +95,9 @@ func (b *backend) checked(e evidence, o Outcome, unlisted bool) {
 		b.nudge(-light*e.p.SmartAI.penalty(o.Kind), e)
 		b.checkFailed(e, o)
 	}
-	if b.health.unhealthy && b.recovery.next <= e.now {
+	// A check that could not have proved anything is no failed probe: the chat
+	// that can is still due.
+	if b.health.unhealthy && b.recovery.next <= e.now && (e.check == CheckChat || !b.needsChat()) {
 		b.backOff(e.now, e.p)
 	}
 }
