@@ -71,11 +71,9 @@ func TestP36RequestMapping(t *testing.T) {
 		if a.Status != 200 {
 			t.Fatalf("%s: %d %s", model, a.Status, a.Body)
 		}
-		want := "logit_bias"
+		want := "user,logit_bias"
 		if thinking == nil {
-			want = "reasoning_effort,user,logit_bias"
-		} else {
-			want = "user,logit_bias"
+			want = "reasoning_effort," + want
 		}
 		if got := a.Header.Get("X-Berry-Dropped-Params"); got != want {
 			t.Errorf("%s: dropped %q, want %q", model, got, want)

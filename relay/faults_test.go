@@ -290,8 +290,10 @@ func TestResumeWithOtherPieces(t *testing.T) {
 		t.Helper()
 		again := append([]string{`{"id":"other","object":"chat.completion.chunk","created":2,"model":"x","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`},
 			mockllm.TextStream(pieces...)[1:]...)
-		b := start(t, setup{scripts: two(always(mockllm.SSE(mockllm.Role(), mockllm.Text("héllo "), mockllm.Text("wor")), mockllm.Reset()), always(mockllm.SSE(again...))),
-			settings: func(s *config.Settings) { s.StreamResume = config.ResumeReplay }})
+		b := start(t, setup{
+			scripts:  two(always(mockllm.SSE(mockllm.Role(), mockllm.Text("héllo "), mockllm.Text("wor")), mockllm.Reset()), always(mockllm.SSE(again...))),
+			settings: func(s *config.Settings) { s.StreamResume = config.ResumeReplay },
+		})
 		if s := b.stream(ask("pool", askStream)); s.Text != "héllo world" || s.Error != nil || len(s.Finish) != 1 {
 			t.Errorf("%q: %+v", pieces, s)
 		}
@@ -347,11 +349,13 @@ func TestS16BooksOnB(t *testing.T) {
 
 func TestFinishReadsOnAfterTheClientLeft(t *testing.T) {
 	next := make(chan struct{})
-	b := start(t, setup{scripts: one(always(mockllm.SSE(frames(2)...), mockllm.Wait(next), mockllm.SSE(append(frames(60)[3:], mockllm.Finish("stop"), usageOf60, mockllm.Done)...))),
+	b := start(t, setup{
+		scripts: one(always(mockllm.SSE(frames(2)...), mockllm.Wait(next), mockllm.SSE(append(frames(60)[3:], mockllm.Finish("stop"), usageOf60, mockllm.Done)...))),
 		settings: func(s *config.Settings) {
 			s.OnClientDisconnect = config.DisconnectFinish
 			s.StreamIdleTimeoutSeconds = 5
-		}})
+		},
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	resp := b.open(ctx, ask("gpt-a", askStream))
 	var all strings.Builder
@@ -371,8 +375,10 @@ func TestFinishReadsOnAfterTheClientLeft(t *testing.T) {
 	// A plain answer is read on as well; a failure is not tried again for nobody.
 	for _, script := range []mockllm.Script{always(mockllm.Wait(nil), mockllm.JSON(200, nil, mockllm.Completion("x", 3, 4))), status(500, nil)} {
 		gate := make(chan struct{})
-		b := start(t, setup{scripts: two(func(r *mockllm.Seen) []mockllm.Step { <-gate; return script(r)[len(script(r))-1:] }, good),
-			settings: func(s *config.Settings) { s.OnClientDisconnect = config.DisconnectFinish }})
+		b := start(t, setup{
+			scripts:  two(func(r *mockllm.Seen) []mockllm.Step { <-gate; return script(r)[len(script(r))-1:] }, good),
+			settings: func(s *config.Settings) { s.OnClientDisconnect = config.DisconnectFinish },
+		})
 		ctx, cancel := context.WithCancel(context.Background())
 		var done sync.WaitGroup
 		done.Go(func() {

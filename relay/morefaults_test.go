@@ -93,15 +93,19 @@ func TestF03JSONInsteadOfAStream(t *testing.T) {
 }
 
 func TestF04ErrorAsTheFirstFrame(t *testing.T) {
-	b := start(t, setup{scripts: two(always(mockllm.SSE(`{"error":{"message":"boom","code":500}}`)), good60),
-		provider: func(_ string, p *config.Provider) { p.MaxRetries = 0 }})
+	b := start(t, setup{
+		scripts:  two(always(mockllm.SSE(`{"error":{"message":"boom","code":500}}`)), good60),
+		provider: func(_ string, p *config.Provider) { p.MaxRetries = 0 },
+	})
 	b.complete()
 	b.attempts(1, 1)
 }
 
 func TestF05ErrorAfterTheRole(t *testing.T) {
-	b := start(t, setup{scripts: two(always(mockllm.SSE(strings.Replace(mockllm.Role(), `"c1"`, `"other"`, 1), `{"error":{"message":"boom"}}`)), good60),
-		provider: func(_ string, p *config.Provider) { p.MaxRetries = 0 }})
+	b := start(t, setup{
+		scripts:  two(always(mockllm.SSE(strings.Replace(mockllm.Role(), `"c1"`, `"other"`, 1), `{"error":{"message":"boom"}}`)), good60),
+		provider: func(_ string, p *config.Provider) { p.MaxRetries = 0 },
+	})
 	if a := b.complete(); strings.Count(a.Body, `"role"`) != 1 || strings.Contains(a.Body, "other") {
 		t.Errorf("%s", a.Body)
 	}
@@ -160,8 +164,10 @@ func TestF10HundredClientsLeave(t *testing.T) {
 		"waiting":       always(mockllm.Hang()),
 		"in mid-stream": always(mockllm.SSE(frames(3)...), mockllm.Hang()),
 	} {
-		b := start(t, setup{scripts: one(script), settings: func(s *config.Settings) { s.StreamIdleTimeoutSeconds = 60 },
-			provider: func(_ string, p *config.Provider) { p.TimeoutSeconds = 60 }})
+		b := start(t, setup{
+			scripts: one(script), settings: func(s *config.Settings) { s.StreamIdleTimeoutSeconds = 60 },
+			provider: func(_ string, p *config.Provider) { p.TimeoutSeconds = 60 },
+		})
 		ctx, cancel := context.WithCancel(context.Background())
 		var clients sync.WaitGroup
 		for range 100 {
@@ -333,8 +339,10 @@ func TestF16SlowReadersHoldTheUpstreamBack(t *testing.T) {
 func TestF17ReloadsUnderStreams(t *testing.T) {
 	next := make(chan struct{})
 	script := func(r *mockllm.Seen) []mockllm.Step {
-		return []mockllm.Step{mockllm.SSE(frames(30)...), mockllm.Wait(next),
-			mockllm.SSE(append(frames(60)[31:], mockllm.Finish("stop"), mockllm.Done)...)}
+		return []mockllm.Step{
+			mockllm.SSE(frames(30)...), mockllm.Wait(next),
+			mockllm.SSE(append(frames(60)[31:], mockllm.Finish("stop"), mockllm.Done)...),
+		}
 	}
 	b := start(t, setup{scripts: two(script, script), settings: func(s *config.Settings) { s.StreamIdleTimeoutSeconds = 60 }})
 	var clients sync.WaitGroup
@@ -375,8 +383,10 @@ func TestF19FlappingStaysInsideTheRetryBudget(t *testing.T) {
 		}
 		return []mockllm.Step{mockllm.JSON(200, nil, mockllm.Completion("ok", 1, 1))}
 	}
-	b := start(t, setup{scripts: one(flap), settings: func(s *config.Settings) { s.MaxRetries, s.CircuitBreakerFailureThreshold = 3, 1000 },
-		provider: func(_ string, p *config.Provider) { p.MaxRetries = 3 }})
+	b := start(t, setup{
+		scripts: one(flap), settings: func(s *config.Settings) { s.MaxRetries, s.CircuitBreakerFailureThreshold = 3, 1000 },
+		provider: func(_ string, p *config.Provider) { p.MaxRetries = 3 },
+	})
 	const workers, each = 20, 20
 	var failed, all atomic.Int64
 	begin := time.Now()

@@ -108,8 +108,8 @@ func (in *claudeInput) checkThinking() string {
 	case last.Role == "assistant":
 		return "messages: an assistant prefill is not possible with thinking"
 	}
-	for i := len(in.Messages) - 1; i >= 0; i-- {
-		m := in.Messages[i]
+	for i, m := range slices.Backward(in.Messages) {
+
 		if m.Role != "assistant" || len(m.blocks) == 0 {
 			continue
 		}

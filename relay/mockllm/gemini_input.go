@@ -159,7 +159,7 @@ func (p *geminiPart) check() error {
 	}
 	switch {
 	case n != 1:
-		return fmt.Errorf("required oneof field 'data' must have one initialized field, got %d", n)
+		return fmt.Errorf("required oneof field 'data' must have one initialised field, got %d", n)
 	case p.Text != nil && *p.Text == "":
 		return errors.New("text must not be empty")
 	case p.InlineData != nil && (p.InlineData.MIMEType == "" || len(p.InlineData.Data) == 0):
@@ -221,7 +221,7 @@ func (in *geminiInput) checkGeneration() error {
 	if t := g.ThinkingConfig; t != nil {
 		switch {
 		case t.ThinkingBudget != nil && t.ThinkingLevel != "":
-			return errors.New("You can only set only one of thinking budget and thinking level.") //nolint:staticcheck // as the API writes it
+			return errors.New("you can only set only one of thinking budget and thinking level")
 		case t.ThinkingLevel != "" && !slices.Contains([]string{"MINIMAL", "LOW", "MEDIUM", "HIGH"}, t.ThinkingLevel):
 			return fmt.Errorf("generationConfig.thinkingConfig.thinkingLevel: %q", t.ThinkingLevel)
 		}
@@ -251,15 +251,15 @@ func (in *geminiInput) texts() (all, lastUser string) {
 		contents = append([]geminiContent{*in.SystemInstruction}, contents...)
 	}
 	for _, c := range contents {
-		text := ""
+		var text strings.Builder
 		for _, p := range c.Parts {
 			if p.Text != nil {
-				text += *p.Text
+				text.WriteString(*p.Text)
 			}
 		}
-		b.WriteString(text + "\n")
+		b.WriteString(text.String() + "\n")
 		if c.Role == "user" {
-			lastUser = text
+			lastUser = text.String()
 		}
 	}
 	return b.String(), lastUser

@@ -139,7 +139,7 @@ func (in *geminiInput) checkTools() error {
 	config := in.ToolConfig.FunctionCallingConfig
 	switch {
 	case len(names) == 0:
-		return errors.New("Function calling config is set without function_declarations.") //nolint:staticcheck // as the API writes it
+		return errors.New("function calling config is set without function_declarations")
 	case !slices.Contains([]string{"AUTO", "ANY", "NONE", "VALIDATED"}, config.Mode):
 		return fmt.Errorf("toolConfig.functionCallingConfig.mode: %q", config.Mode)
 	case len(config.AllowedFunctionNames) > 0 && config.Mode != "ANY":

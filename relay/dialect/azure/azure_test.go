@@ -142,7 +142,7 @@ func FuzzStream(f *testing.F) {
 	d := bound(f, "https://r.example", config.Provider{})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		out, _ := run(d, string(in))
-		for _, ev := range strings.Split(strings.TrimSuffix(out, "\n\n"), "\n\n") {
+		for ev := range strings.SplitSeq(strings.TrimSuffix(out, "\n\n"), "\n\n") {
 			data, ok := strings.CutPrefix(ev, "data: ")
 			if out != "" && (!ok || strings.Contains(ev, "\n") || !json.Valid([]byte(data))) {
 				t.Fatalf("not an event: %q", ev)

@@ -30,8 +30,10 @@ func TestParse(t *testing.T) {
 				{Type: "text", Text: "a", Extra: Extra{"cache_control": jsontext.Value(`{"type":"ephemeral"}`)}},
 				{Type: "image_url", Image: &ImageURL{URL: "u", Detail: "low"}},
 			}},
-			{Role: "assistant", ToolCalls: []ToolCall{{ID: "t1", Type: "function",
-				Function: FunctionCall{Name: "f", Arguments: "{}"}, Extra: Extra{"extra_content": jsontext.Value(`{"x":1}`)}}}},
+			{Role: "assistant", ToolCalls: []ToolCall{{
+				ID: "t1", Type: "function",
+				Function: FunctionCall{Name: "f", Arguments: "{}"}, Extra: Extra{"extra_content": jsontext.Value(`{"x":1}`)},
+			}}},
 			{Role: "tool", ToolCallID: "t1"},
 		},
 		Functions:  []Function{{Name: "g", Parameters: jsontext.Value(`{"b":1,"a":2}`)}},

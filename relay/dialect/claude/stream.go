@@ -246,10 +246,10 @@ func (d *decoder) messageDelta(dst []byte, ev gjson.Result) ([]byte, dialect.Sta
 }
 
 func (d *decoder) firstOpen() int64 {
-	first, any := int64(0), false
+	first, found := int64(0), false
 	for i := range d.open {
-		if !any || i < first {
-			first, any = i, true
+		if !found || i < first {
+			first, found = i, true
 		}
 	}
 	return first

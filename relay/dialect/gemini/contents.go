@@ -3,6 +3,8 @@ package gemini
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tidwall/gjson"
@@ -75,8 +77,8 @@ func (e *encoder) conversation(out *request) error {
 // currentTurn is where the last message of the user stands: the calls after it
 // are of the turn under way.
 func (e *encoder) currentTurn() int {
-	for i := len(e.in.Messages) - 1; i >= 0; i-- {
-		if e.in.Messages[i].Role == chat.RoleUser {
+	for i, v := range slices.Backward(e.in.Messages) {
+		if v.Role == chat.RoleUser {
 			return i
 		}
 	}
@@ -120,7 +122,7 @@ func (e *encoder) said(m *chat.Message, i int, current bool) ([]part, error) {
 	}
 	calls := m.ToolCalls
 	if m.FunctionCall != nil {
-		calls = append(calls[:len(calls):len(calls)], chat.ToolCall{Function: *m.FunctionCall})
+		calls = append(slices.Clip(calls), chat.ToolCall{Function: *m.FunctionCall})
 	}
 	own := e.ownIDs(calls)
 	for j := range calls {
@@ -252,19 +254,19 @@ func (e *encoder) response(r *functionResponse, i int) ([]part, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := ""
+	var text strings.Builder
 	var media []part
 	for _, p := range all {
 		if p.Text == "" {
 			media = append(media, p)
 		}
-		text += p.Text
+		text.WriteString(p.Text)
 	}
-	if v, ok := object(text); ok && text != "" {
+	if v, ok := object(text.String()); ok && text.String() != "" {
 		r.Response = v
 		return media, nil
 	}
-	quoted := chat.AppendText([]byte(`{"result":`), text)
+	quoted := chat.AppendText([]byte(`{"result":`), text.String())
 	r.Response = append(quoted, '}')
 	return media, nil
 }

@@ -76,8 +76,10 @@ func inOne(t *testing.T, path string) string {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	for _, in := range []string{``, `{`, `[]`, `{}`, `{"candidates":[]}`, `"x"`, `{"choices":[]}`,
-		`{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}`, "{\"candidates\":[{\"finishReason\":\"STOP\",\"content\":{\"parts\":[{\"text\":\"\xff\"}]}}]}"} {
+	for _, in := range []string{
+		``, `{`, `[]`, `{}`, `{"candidates":[]}`, `"x"`, `{"choices":[]}`,
+		`{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}`, "{\"candidates\":[{\"finishReason\":\"STOP\",\"content\":{\"parts\":[{\"text\":\"\xff\"}]}}]}",
+	} {
 		if out, _, err := dialectFor(t).Decode([]byte(in), &dialect.Meta{Model: []byte(`"m"`)}); err == nil {
 			t.Errorf("%s is taken for an answer: %s", in, out)
 		}

@@ -17,9 +17,17 @@ var openAPIKeys = []struct {
 	name string
 	kind gjson.Type
 }{
-	{"title", gjson.String}, {"description", gjson.String}, {"pattern", gjson.String},
-	{"minimum", gjson.Number}, {"maximum", gjson.Number}, {"minLength", gjson.Number}, {"maxLength", gjson.Number},
-	{"minItems", gjson.Number}, {"maxItems", gjson.Number}, {"minProperties", gjson.Number}, {"maxProperties", gjson.Number},
+	{"title", gjson.String},
+	{"description", gjson.String},
+	{"pattern", gjson.String},
+	{"minimum", gjson.Number},
+	{"maximum", gjson.Number},
+	{"minLength", gjson.Number},
+	{"maxLength", gjson.Number},
+	{"minItems", gjson.Number},
+	{"maxItems", gjson.Number},
+	{"minProperties", gjson.Number},
+	{"maxProperties", gjson.Number},
 	{"propertyOrdering", gjson.JSON},
 }
 

@@ -3,8 +3,6 @@ package gemini
 import (
 	"slices"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
 )
 
@@ -198,7 +196,7 @@ func (e *encoder) tools(out *request) error {
 func (e *encoder) declare(f *chat.Function) functionDeclaration {
 	out := functionDeclaration{Name: f.Name, Description: f.Description}
 	switch {
-	case jsontext.Value(f.Parameters).Kind() != '{' || takesNothing(f.Parameters):
+	case f.Parameters.Kind() != '{' || takesNothing(f.Parameters):
 	case e.model.modern():
 		out.ParametersJSONSchema = jsonSchema(f.Parameters)
 	default:

@@ -59,7 +59,8 @@ const (
 // thinking is the config for an effort; nil for a model that has none, ok is
 // false for an effort that does not exist.
 func (g generation) thinking(effort string) (c *thinkingConfig, ok bool) {
-	budget, level := 0, ""
+	var budget int
+	var level string
 	switch effort {
 	case effortNone:
 		level = "MINIMAL"
