@@ -17,20 +17,19 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 )
 
-// dialectOf binds a provider to the dialect of its backend type; nil for a type
-// that is not spoken yet: such a provider's listings get no traffic.
-func (g *Gateway) dialectOf(up dialect.Upstream) dialect.Dialect {
+// dialectOf binds a provider to the dialect of its backend type.
+func (g *Gateway) dialectOf(up dialect.Upstream) (dialect.Dialect, error) {
 	switch up.Provider.BackendType {
 	case config.TypeOpenAI:
-		return openai.New(up)
+		return openai.New(up), nil
 	case config.TypeAzure:
-		return azure.New(up)
+		return azure.New(up), nil
 	case config.TypeClaude:
-		return claude.New(up, &g.thoughts)
+		return claude.New(up, &g.thoughts), nil
 	case config.TypeGemini:
-		return gemini.New(up, &g.signatures)
-	default:
-		return nil
+		return gemini.New(up, &g.signatures), nil
+	default: // a configuration that was not loaded but made
+		return nil, fmt.Errorf("backend_type %q is not openai, azure, claude or gemini", up.Provider.BackendType)
 	}
 }
 
@@ -91,8 +90,7 @@ func (g *Gateway) build(cfg *config.Config) (*Runtime, transports, error) {
 	return rt, dials, nil
 }
 
-// upstream makes a provider ready; nil for one that is disabled or whose wire
-// format is not spoken.
+// upstream makes a provider ready; nil for one that is disabled.
 func (g *Gateway) upstream(id string, p config.Provider, s config.Settings) (*upstream, error) {
 	if !p.Enabled {
 		return nil, nil
@@ -107,9 +105,9 @@ func (g *Gateway) upstream(id string, p config.Provider, s config.Settings) (*up
 		first = s.RequestTimeoutSeconds
 	}
 	up := dialect.Upstream{Provider: p, Base: base, UserAgent: "berry-api/" + g.version}
-	d := g.dialectOf(up)
-	if d == nil {
-		return nil, nil
+	d, err := g.dialectOf(up)
+	if err != nil {
+		return nil, err
 	}
 	return &upstream{Upstream: up, dialect: d, firstContent: first.Duration()}, nil
 }

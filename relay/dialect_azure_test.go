@@ -92,3 +92,32 @@ func TestP38AzureErrors(t *testing.T) {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
 }
+
+// The name of the bound on an answer is the provider's, whichever the client
+// wrote: models that reason refuse the older one.
+func TestTokenLimitPerProvider(t *testing.T) {
+	for _, kind := range []string{config.TypeOpenAI, config.TypeAzure} {
+		b := start(t, setup{toml: azureModels, provider: func(_ string, p *config.Provider) {
+			p.BackendType, p.TokenLimit = kind, "max_completion_tokens"
+		}, scripts: one(always(mockllm.JSON(200, nil, mockllm.Completion("a", 1, 1))))})
+		if a := b.post(ask("az", `,"max_tokens":5`)); a.Status != 200 {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		want := map[string]any{
+			"model": "my dep/1", "max_completion_tokens": 5.0, "messages": []any{map[string]any{"role": "user", "content": "hi"}},
+		}
+		if d := cmp.Diff(want, b.sent(0)); d != "" {
+			t.Errorf("%s: -want +got:\n%s", kind, d)
+		}
+	}
+}
+
+// A configuration that was not loaded from a file may name any format.
+func TestUnknownFormatIsAnError(t *testing.T) {
+	cfg := &config.Config{Settings: config.Default(), Providers: map[string]config.Provider{
+		"p": {BaseURL: "http://p.example", BackendType: "telepathy", Enabled: true},
+	}}
+	if _, err := relay.New(cfg, relay.Options{}); err == nil || !strings.Contains(err.Error(), `providers.p: backend_type "telepathy" is not`) {
+		t.Errorf("%v", err)
+	}
+}

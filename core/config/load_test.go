@@ -45,7 +45,7 @@ func hashOf(s string) string {
 func provider(id, url string, change func(*Provider)) Provider {
 	p := Provider{
 		ID: id, Name: id, BaseURL: url, BackendType: TypeOpenAI, Enabled: true, TimeoutSeconds: 2.5, MaxRetries: 1,
-		HealthCheck: "auto", Reasoning: true, StreamUsage: true,
+		HealthCheck: "auto", Reasoning: true, StreamUsage: true, TokenLimit: TokenLimitAsSent,
 	}
 	if change != nil {
 		change(&p)
@@ -93,7 +93,7 @@ func TestEverything(t *testing.T) {
 				p.BackendType, p.APIVersion, p.Headers = TypeAzure, "2024-10-21", Headers{"X-Other": "o"}
 			}),
 			"azure2": provider("azure2", "https://name.cognitiveservices.azure.com", func(p *Provider) {
-				p.BackendType, p.APIVersion = TypeAzure, "2024-10-21"
+				p.BackendType, p.APIVersion, p.TokenLimit = TypeAzure, "2024-10-21", "max_completion_tokens"
 			}),
 			"claude": provider("claude", "https://api.anthropic.com", func(p *Provider) {
 				p.BackendType, p.TimeoutSeconds = TypeClaude, 5

@@ -38,6 +38,7 @@ func (l *loader) checkProviders(cfg *Config) {
 		if strings.ContainsFunc(p.APIVersion, isControl) {
 			l.wrong(at("api_version"), "must not hold control characters")
 		}
+		l.checkFormat(at, &p)
 		l.checkSafety(at, &p)
 		if p.TimeoutSeconds == 0 {
 			p.TimeoutSeconds = cfg.Settings.RequestTimeoutSeconds
@@ -163,11 +164,22 @@ func validHeaderName(name string) bool {
 	return name != ""
 }
 
+// checkFormat refuses what the provider's wire format has no use for: it would
+// be ignored otherwise.
+func (l *loader) checkFormat(at func(...any) []any, p *Provider) {
+	f := func(key string, set bool, types ...string) {
+		if set && !slices.Contains(types, p.BackendType) && p.BackendType != "" {
+			l.wrong(at(key), "is for backend_type %s only", strings.Join(types, " and "))
+		}
+	}
+	f("api_version", p.APIVersion != "", TypeAzure, TypeClaude)
+	f("max_tokens", p.MaxTokens != 0, TypeClaude)
+	f("token_limit", p.TokenLimit != "" && p.TokenLimit != TokenLimitAsSent, TypeOpenAI, TypeAzure)
+	f("safety_settings", len(p.SafetySettings) > 0, TypeGemini)
+}
+
 // checkSafety looks only at the words' form: Google adds categories.
 func (l *loader) checkSafety(at func(...any) []any, p *Provider) {
-	if len(p.SafetySettings) > 0 && p.BackendType != TypeGemini {
-		l.wrong(at("safety_settings"), "is for backend_type gemini only")
-	}
 	upper := func(s string) bool { return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" }
 	for _, category := range slices.Sorted(maps.Keys(p.SafetySettings)) {
 		if !strings.HasPrefix(category, "HARM_CATEGORY_") || !upper(category) {

@@ -111,6 +111,7 @@ type Provider struct {
 	BackendType string   `toml:"backend_type" default:"openai" enum:"openai|azure|claude|anthropic|gemini" doc:"Wire format. anthropic is another word for claude. openai on a host ending in .openai.azure.com or .cognitiveservices.azure.com means azure."`
 	APIVersion  string   `toml:"api_version" sample:"2024-10-21" doc:"azure: the api-version of the query, also taken from a header of that name; none selects Azure's v1 path. claude: replaces Berry's anthropic-version."`
 	MaxTokens   int64    `toml:"max_tokens" unset:"by model" min:"1" max:"1000000" sample:"8192" doc:"claude: the bound on an answer whose request sets none, which Anthropic's format demands. Unset: 32000, or what an older model can (Claude 3.5 and unknown names 8192, Claude 3 and before 4096)."`
+	TokenLimit  string   `toml:"token_limit" default:"as_sent" enum:"as_sent|max_tokens|max_completion_tokens" doc:"openai and azure: the name under which a request's bound on the answer goes out. as_sent leaves the client's own: models that reason refuse max_tokens, older servers do not know max_completion_tokens."`
 	Headers     Headers  `toml:"headers" sample:"X-Team=search" doc:"Sent upstream with every request, over Berry's own headers."`
 	Enabled     bool     `toml:"enabled" default:"true" doc:"false: no traffic and no checks."`
 
@@ -135,6 +136,9 @@ const (
 	TypeClaude = "claude"
 	TypeGemini = "gemini"
 )
+
+// TokenLimitAsSent as token_limit leaves the client's own name of the bound.
+const TokenLimitAsSent = "as_sent"
 
 // Model is one [models.<id>]: a public name with a strategy and its listings.
 type Model struct {

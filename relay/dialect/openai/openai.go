@@ -13,8 +13,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
@@ -23,7 +25,8 @@ type Dialect struct {
 	url, list     *url.URL
 	plain, stream http.Header // shared by all requests that add nothing
 	askUsage      bool
-	keepExtra     bool // the provider itself makes tool calls' extra_content, and wants it back
+	tokenLimit    string // the name of the bound on an answer; "" for the client's own
+	keepExtra     bool   // the provider itself makes tool calls' extra_content, and wants it back
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)
@@ -45,9 +48,13 @@ func New(up dialect.Upstream) *Dialect {
 	if _, own := up.Provider.Headers["Accept"]; !own {
 		stream["Accept"] = []string{"text/event-stream"}
 	}
+	limit := up.Provider.TokenLimit
+	if limit == config.TokenLimitAsSent {
+		limit = ""
+	}
 	return &Dialect{
 		url: up.Base.JoinPath("chat", "completions"), list: up.Base.JoinPath("models"),
-		plain: h, stream: stream, askUsage: up.Provider.StreamUsage,
+		plain: h, stream: stream, askUsage: up.Provider.StreamUsage, tokenLimit: limit,
 		keepExtra: strings.HasSuffix(up.Base.Hostname(), ".googleapis.com"),
 	}
 }
@@ -113,11 +120,12 @@ func (d *Dialect) edits(in *dialect.Request) []dialect.Edit {
 	default:
 		edits = append(edits, insert(s.OptionsValue.Start+1, usageOption+","))
 	}
-	first, second := s.BackendMember, drop
-	if !second.IsZero() && second.Start < first.Start {
-		first, second = second, first
+	out := [...]dialect.Span{s.BackendMember, drop, {}}
+	if d.tokenLimit != "" {
+		edits, out[2] = renameLimit(edits, in.Body.Bytes(), d.tokenLimit)
 	}
-	edits = dialect.RemoveMembers(edits, in.Body.Bytes(), s.Open, first, second)
+	slices.SortFunc(out[:], func(a, b dialect.Span) int { return a.Start - b.Start })
+	edits = dialect.RemoveMembers(edits, in.Body.Bytes(), s.Open, out[:]...)
 	for _, id := range s.LongIDs {
 		edits = append(edits, dialect.Edit{Span: id, Text: shortID(in.Body.Bytes()[id.Start:id.End])})
 	}
