@@ -17,7 +17,7 @@ func replace(format string, args ...any) string { return fmt.Sprintf(format, arg
 var (
 	userRoutes   = []string{"GET /v1/models", "GET /models", "GET /v1/models/pool", "POST /v1/chat/completions", "POST /chat/completions"}
 	statusRoutes = []string{"GET /metrics", "GET /prometheus", "GET /smart-ai/weights", "GET /smart-ai/models/org/m1/weights"}
-	adminRoutes  = []string{"GET /admin/model-weights", "GET /admin/backend-health", "GET /admin/system-stats", "GET /admin/rate-limit-usage", "GET /admin/config"}
+	adminRoutes  = []string{"GET /admin/model-weights", "GET /admin/backend-health", "GET /admin/system-stats", "GET /admin/rate-limit-usage", "GET /admin/history", "GET /admin/config"}
 	openRoutes   = []string{"GET /", "GET /status", "GET /health", "GET /livez", "GET /readyz", "GET /v1/health"}
 )
 

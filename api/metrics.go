@@ -21,6 +21,7 @@ import (
 type metrics struct {
 	set      *vm.Set
 	inFlight atomic.Int64
+	history  *history
 
 	refused     *vm.Counter // requests without a good credential
 	disconnects *vm.Counter
@@ -53,6 +54,7 @@ func newMetrics() *metrics {
 	set := vm.NewSet()
 	m := &metrics{
 		set:         set,
+		history:     newHistory(),
 		refused:     set.NewCounter("berry_authentication_failures_total"),
 		disconnects: set.NewCounter("berry_client_disconnects_total"),
 		malformed:   set.NewCounter("berry_malformed_frames_total"),

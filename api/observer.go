@@ -59,6 +59,7 @@ func (o *watcher) Attempted(r *relay.Record, a *relay.Attempt) {
 // Finished counts what the whole request used, and logs it if it reached a backend.
 func (o *watcher) Finished(r *relay.Record) {
 	m := o.metrics
+	m.history.observe(r)
 	if r.Disconnected {
 		m.disconnects.Inc()
 	}

@@ -88,11 +88,12 @@ func TestOpenAPI(t *testing.T) {
 	f("GET /smart-ai/models/{model}/weights", "/smart-ai/models/org/m1/weights", "", 200)
 	f("GET /smart-ai/models/{model}/weights", "/smart-ai/models/nope/weights", "", 404)
 
-	for _, pattern := range []string{"/admin/model-weights", "/admin/backend-health", "/admin/system-stats", "/admin/rate-limit-usage", "/admin/config", "/admin/decisions"} {
+	for _, pattern := range []string{"/admin/model-weights", "/admin/backend-health", "/admin/system-stats", "/admin/rate-limit-usage", "/admin/history", "/admin/config", "/admin/decisions"} {
 		get(pattern, adminToken, 200)
 		get(pattern, annToken, 403)
 		get(pattern, "", 401)
 	}
+	f("GET /admin/history", "/admin/history?points=361", adminToken, 400)
 	f("GET /admin/decisions", "/admin/decisions?limit=0", adminToken, 400)
 	f("GET /admin/decisions/{request_id}", "/admin/decisions/known", adminToken, 200)
 	f("GET /admin/decisions/{request_id}", "/admin/decisions/nope", adminToken, 404)

@@ -46,6 +46,7 @@ func (s *Server) routes() []*route {
 		{method: get, path: "/admin/backend-health", access: accessAdmin, serve: (*exchange).backendHealth},
 		{method: get, path: "/admin/system-stats", access: accessAdmin, serve: (*exchange).systemStats},
 		{method: get, path: "/admin/rate-limit-usage", access: accessAdmin, serve: (*exchange).rateLimitUsage},
+		{method: get, path: "/admin/history", access: accessAdmin, serve: (*exchange).history},
 		{method: get, path: "/admin/config", access: accessAdmin, serve: (*exchange).config},
 		{method: post, path: "/admin/reload-config", access: accessAdmin, serve: (*exchange).reloadConfig},
 		{method: get, path: "/admin/decisions", access: accessAdmin, serve: (*exchange).decisions},
