@@ -51,6 +51,9 @@ func (x *exchange) begin(rt *route, c *gin.Context) {
 	x.rec.RequestID = requestID(c.Request.Header)
 	x.view = x.server.view()
 	x.server.metrics.inFlight.Add(1)
+	if rt.method != http.MethodPost || rt.access != accessUser { // what reads bodies has limits of its own
+		x.leaveBody()
+	}
 
 	h := x.w.Header()
 	id := []string{x.rec.RequestID}
@@ -72,6 +75,9 @@ func (x *exchange) end() {
 	if p := recover(); p != nil {
 		abort = x.panicked(p)
 	}
+	if len(x.rec.Attempts) == 0 {
+		x.leaveBody()
+	}
 	s, status, took := x.server, x.status(), time.Since(x.rec.Start)
 	x.route.series.observe(status, took)
 	x.log(status, took)
@@ -80,6 +86,15 @@ func (x *exchange) end() {
 	s.left()
 	if abort {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// leaveBody bounds how long the rest of a body is waited for that was not read:
+// net/http reads on after the handler, to use the connection again, and without
+// a limit, so that a client could hold it for ever with a few bytes.
+func (x *exchange) leaveBody() {
+	if x.r.ContentLength != 0 { // below 0 for an unknown length
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(unreadPatience))
 	}
 }
 

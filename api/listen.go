@@ -12,14 +12,13 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 )
 
-// Limits of a connection. There is none on writing: streams last.
+// Limits of a connection. There is none on how long an answer takes: streams last.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 120 * time.Second
@@ -99,7 +98,9 @@ func (s *Server) newListener(name string, l net.Listener, handler http.Handler, 
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytes,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		// "OPTIONS *" is answered by the router as all else is.
+		DisableGeneralOptionsHandler: true,
+		BaseContext:                  func(net.Listener) context.Context { return ctx },
 		// Broken handshakes and the like: the noise of the open network.
 		ErrorLog: log.New(connectionLog{s.log}, "", 0),
 	}
@@ -162,6 +163,7 @@ func bind(address string, most int) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
 	}
+	l = watched{l}
 	if most > 0 {
 		return &limited{Listener: l, slots: make(chan struct{}, most), done: make(chan struct{})}, nil
 	}
@@ -181,44 +183,6 @@ func removeStale(path string) {
 	} else if errors.Is(err, syscall.ECONNREFUSED) {
 		_ = os.Remove(path)
 	}
-}
-
-// limited is a listener with at most cap(slots) connections open.
-type limited struct {
-	net.Listener
-	slots chan struct{}
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
-	}
-	return &limitedConn{Conn: c, free: sync.OnceFunc(func() { <-l.slots })}, nil
-}
-
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return l.Listener.Close()
-}
-
-type limitedConn struct {
-	net.Conn
-	free func()
-}
-
-func (c *limitedConn) Close() error {
-	err := c.Conn.Close()
-	c.free()
-	return err
 }
 
 // connectionLog takes what net/http says about connections.

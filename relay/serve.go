@@ -127,7 +127,9 @@ func (x *exchange) denied(err error) *apierror.Error {
 // fail tells the client that its request failed: by a status where the header
 // is not out yet, else by a frame inside the stream.
 func (x *exchange) fail(e *apierror.Error) {
-	if x.left() {
+	// Reading a body past its deadline cancels the context as a client does that
+	// leaves, but this one is there, and waits for an answer.
+	if x.left() && e.Code != string(apierror.RequestTimeout) {
 		x.clientLeft = true
 		return
 	}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// unreadPatience is how long a client may take to send what is left of a
+	// body that nobody reads, as behind a bad token.
+	unreadPatience = 5 * time.Second
+	// stallLimit is how long a client may take nothing of its answer. It is this
+	// long because systems tell of a slow reader in large steps: one that takes a
+	// few kilobytes a second with megabytes waiting is seen once in minutes.
+	stallLimit = 10 * time.Minute
+	// stallPiece is how much of a large write has the limit to itself.
+	stallPiece = 64 << 10
+)
+
+// watched is a listener whose connections end when their clients do not read.
+type watched struct{ net.Listener }
+
+func (l watched) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &watchedConn{Conn: c}, nil
+}
+
+// watchedConn fails a write that makes no progress for stallLimit: net/http
+// would wait for a client that stays connected without reading for ever, and
+// with it a handler and its upstream call.
+type watchedConn struct {
+	net.Conn
+
+	mu    sync.Mutex // guards what follows
+	armed time.Time  // when the limit was last set
+	other bool       // somebody else has set a deadline: it is theirs
+}
+
+func (c *watchedConn) Write(p []byte) (n int, err error) {
+	for {
+		c.arm()
+		m, err := c.Conn.Write(p[n:min(len(p), n+stallPiece)])
+		n += m
+		if err != nil || n >= len(p) {
+			return n, err
+		}
+	}
+}
+
+// arm starts the limit anew, a little late: not each of a stream's many small
+// writes has to set the timer.
+func (c *watchedConn) arm() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); !c.other && now.Sub(c.armed) >= stallLimit/20 {
+		c.armed = now
+		_ = c.Conn.SetWriteDeadline(now.Add(stallLimit)) // fails on a closed connection, as the write will
+	}
+}
+
+// SetWriteDeadline sets a deadline in place of the limit; the zero time brings
+// the limit back.
+func (c *watchedConn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.other, c.armed = !t.IsZero(), time.Time{}
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline is SetWriteDeadline and SetReadDeadline.
+func (c *watchedConn) SetDeadline(t time.Time) error {
+	if err := c.SetWriteDeadline(t); err != nil {
+		return err
+	}
+	return c.SetReadDeadline(t)
+}
+
+// limited is a listener with at most cap(slots) connections open.
+type limited struct {
+	net.Listener
+	slots chan struct{}
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &limitedConn{Conn: c, free: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return l.Listener.Close()
+}
+
+type limitedConn struct {
+	net.Conn
+	free func()
+}
+
+func (c *limitedConn) Close() error {
+	err := c.Conn.Close()
+	c.free()
+	return err
+}
