@@ -26,9 +26,9 @@ type DemoOptions struct {
 	Traffic   bool      // keep a trickle of requests going
 }
 
-// Demo runs a gateway in front of three fake providers in this process, without
-// a file, a key or a network, until ctx ends. Once it listens it prints how to
-// use it, with a token that was made for this run.
+// Demo runs a gateway in front of fake providers in this process, one of each
+// wire format, without a file, a key or a network, until ctx ends. Once it
+// listens it prints how to use it, with a token that was made for this run.
 func Demo(ctx context.Context, o DemoOptions) error {
 	providers, closeAll, err := openDemoProviders()
 	if err != nil {
@@ -70,10 +70,13 @@ type demoProvider struct {
 }
 
 func demoProviders() []*demoProvider {
+	f := func(id string, b mockllm.Behaviour) *demoProvider { return &demoProvider{id: id, behaviour: b} }
+	const ms = time.Millisecond
 	return []*demoProvider{
-		{id: "cheap", behaviour: mockllm.Behaviour{Latency: 80 * time.Millisecond, TokenInterval: 20 * time.Millisecond, FailureRate: 0.2}},
-		{id: "steady", behaviour: mockllm.Behaviour{Latency: 150 * time.Millisecond, TokenInterval: 30 * time.Millisecond}},
-		{id: "premium", behaviour: mockllm.Behaviour{Latency: 60 * time.Millisecond, TokenInterval: 12 * time.Millisecond}},
+		f("cheap", mockllm.Behaviour{Format: mockllm.OpenAI, Latency: 80 * ms, TokenInterval: 20 * ms, FailureRate: 0.2}),
+		f("steady", mockllm.Behaviour{Format: mockllm.Gemini, Latency: 150 * ms, TokenInterval: 30 * ms}),
+		f("premium", mockllm.Behaviour{Format: mockllm.Claude, Latency: 60 * ms, TokenInterval: 12 * ms}),
+		f("spare", mockllm.Behaviour{Format: mockllm.Azure, Latency: 200 * ms, TokenInterval: 40 * ms}),
 	}
 }
 
@@ -145,7 +148,7 @@ func demoConfig(address string, providers []*demoProvider, token string) string 
 	var b strings.Builder
 	fmt.Fprintf(&b, "[settings]\nbind_address = %q\nhealth_check_interval_seconds = 10\nrecovery_check_interval_seconds = 20\ncircuit_breaker_timeout_seconds = 15\n", address)
 	for _, p := range providers {
-		fmt.Fprintf(&b, "\n[providers.%s]\nbase_url = %q\napi_key = %q\n", p.id, p.url, p.key)
+		fmt.Fprintf(&b, "\n[providers.%s]\nbackend_type = %q\nbase_url = %q\napi_key = %q\n", p.id, p.behaviour.Format, p.url, p.key)
 	}
 	b.WriteString(`
 [models.demo-smart]
@@ -177,6 +180,10 @@ priority = 1
 provider = "steady"
 model = "fake-steady"
 priority = 2
+[[models.demo-failover.backends]]
+provider = "spare"
+model = "fake-spare"
+priority = 3
 
 [models.demo-weighted]
 strategy = "weighted_failover"
@@ -187,7 +194,11 @@ weight = 0.7
 [[models.demo-weighted.backends]]
 provider = "premium"
 model = "fake-premium"
-weight = 0.3
+weight = 0.2
+[[models.demo-weighted.backends]]
+provider = "spare"
+model = "fake-spare"
+weight = 0.1
 `)
 	fmt.Fprintf(&b, "\n[users.demo]\nname = \"Demo\"\ntoken = %q\ntags = [\"admin\"]\n", token)
 	return b.String()
@@ -203,8 +214,9 @@ func demoText(base, token string) string {
 `, flags, base, token, body)
 	}
 	see := func(path, what string) string { return fmt.Sprintf("  %-50s # %s\n", "curl "+base+path, what) }
-	return "Berry API, a demonstration: three fake providers in this process, one cheap and flaky, one\n" +
-		"steady, one premium, behind the models demo-smart, demo-failover and demo-weighted.\n\n" +
+	return "Berry API, a demonstration: fake providers in this process, one of each wire format: one cheap\n" +
+		"and flaky (OpenAI's), one steady (Gemini's), one premium (Claude's), one to spare (Azure's),\n" +
+		"behind the models demo-smart, demo-failover and demo-weighted.\n\n" +
 		"  Base URL  " + base + "/v1\n" +
 		"  API key   " + token + "\n\n" +
 		"Ask:\n" + ask("", `{"model":"demo-smart","messages":[{"role":"user","content":"Hello"}]}`) +

@@ -79,6 +79,7 @@ func TestDemo(t *testing.T) {
 	if strings.Count(got, "data: {") < 10 || !strings.HasSuffix(got, "data: [DONE]\n\n") || strings.Contains(got, `"error"`) {
 		t.Errorf("stream: %s", got)
 	}
+	everyFormat(t, d, run)
 	looks := strings.Split(d.section("Look:"), "\n")
 	if len(looks) != 5 {
 		t.Errorf("%d lines to look at", len(looks))
@@ -100,6 +101,23 @@ func TestDemo(t *testing.T) {
 	}
 	if err := second.stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// everyFormat asks each provider, whatever its wire format, with the printed
+// lines: the token is an administrator's and may choose.
+func everyFormat(t *testing.T, d *demo, run func(string) string) {
+	t.Helper()
+	for provider, model := range map[string]string{"cheap": "demo-smart", "steady": "demo-weighted", "premium": "demo-weighted", "spare": "demo-weighted"} {
+		pin := strings.NewReplacer("demo-smart", model, "demo-failover", model, `{"model"`, `{"backend":"`+provider+`","max_tokens":9,"model"`, "curl ", "curl -i ")
+		// The cheap one is flaky: it is asked until it answers.
+		answered := func(heading, sign string) bool {
+			got := run(pin.Replace(d.section(heading)))
+			return strings.Contains(got, "X-Berry-Provider: "+provider+"\r\n") && strings.Contains(got, sign) && strings.Contains(got, "fake-"+provider)
+		}
+		for heading, sign := range map[string]string{"Ask:": `"finish_reason":"length"`, "Ask for a stream:": "data: [DONE]\n\n"} {
+			eventually(t, heading+" "+provider, func() bool { return answered(heading, sign) })
+		}
 	}
 }
 
