@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // answer is what one walk over a chat answer or a stream's chunk found.
@@ -43,75 +44,75 @@ func (a *answer) read(data []byte, k keep) bool {
 	if !utf8.Valid(data) {
 		return false
 	}
-	c := &cursor{b: data}
-	ok := c.objectDropping(func(m *member) bool { return a.member(c, m, k) }, a.remove)
-	return ok && c.done()
+	c := cursor.New(data)
+	ok := c.ObjectDropping(func(m *cursor.Member) bool { return a.member(c, m, k) }, a.remove)
+	return ok && c.Done()
 }
 
 func (a *answer) remove(s dialect.Span) { a.edits = append(a.edits, dialect.Edit{Span: s}) }
 
 // member takes a member of the top-level object.
-func (a *answer) member(c *cursor, m *member, k keep) bool {
-	switch string(m.key) {
+func (a *answer) member(c *cursor.Cursor, m *cursor.Member, k keep) bool {
+	switch string(m.Key) {
 	case "model":
-		span, ok := c.value()
+		span, ok := c.Value()
 		a.model = span
 		return ok
 	case "error":
-		span, ok := c.value()
-		if string(c.b[span.Start:span.End]) == "null" {
+		span, ok := c.Value()
+		if string(c.Bytes(span)) == "null" {
 			// One widely used SDK takes the mere key for a failure.
-			m.drop = true
+			m.Drop = true
 		} else {
 			a.fault = span
 		}
 		return ok
 	case "usage":
-		if c.peek() != '{' {
-			m.drop = !k.usage
-			_, ok := c.value()
+		if c.Peek() != '{' {
+			m.Drop = !k.usage
+			_, ok := c.Value()
 			return ok
 		}
-		m.drop = !k.usage
+		m.Drop = !k.usage
 		a.hasUsage = true
 		return a.readUsage(c)
 	case "choices":
-		if c.peek() != '[' {
-			_, ok := c.value()
+		if c.Peek() != '[' {
+			_, ok := c.Value()
 			return ok
 		}
 		a.choices, a.empty = true, true
-		return c.array(func() bool {
+		return c.Array(func() bool {
 			a.empty = false
 			return a.choice(c, k)
 		})
 	}
-	_, ok := c.value()
+	_, ok := c.Value()
 	return ok
 }
 
 // choice takes one element of choices.
-func (a *answer) choice(c *cursor, k keep) bool {
-	if c.peek() != '{' {
+func (a *answer) choice(c *cursor.Cursor, k keep) bool {
+	if c.Peek() != '{' {
 		return false
 	}
 	index, ended := 0, false
-	ok := c.object(func(m *member) bool {
-		switch string(m.key) {
+	ok := c.Object(func(m *cursor.Member) bool {
+		switch string(m.Key) {
 		case "index":
-			n, ok := c.integer()
+			n, ok := c.Integer()
 			index = min(max(n, 0), maxChoices-1)
 			return ok
 		case "delta", "message":
-			if c.peek() == '{' {
+			if c.Peek() == '{' {
 				return a.message(c, k)
 			}
 		case "text":
 			return a.text(c)
 		case "finish_reason":
-			ended = c.peek() == '"'
+			ended = c.Peek() == '"'
 		}
-		_, ok := c.value()
+		_, ok := c.Value()
 		return ok
 	})
 	bit := uint64(1) << index
@@ -124,15 +125,15 @@ func (a *answer) choice(c *cursor, k keep) bool {
 }
 
 // message takes a delta or a message.
-func (a *answer) message(c *cursor, k keep) bool {
-	return c.objectDropping(func(m *member) bool {
-		key := string(m.key)
+func (a *answer) message(c *cursor.Cursor, k keep) bool {
+	return c.ObjectDropping(func(m *cursor.Member) bool {
+		key := string(m.Key)
 		switch {
 		case key == "role":
 		case strings.HasPrefix(key, "reasoning"):
 			if !k.reasoning {
-				m.drop = true
-				_, ok := c.value()
+				m.Drop = true
+				_, ok := c.Value()
 				return ok
 			}
 			return a.text(c)
@@ -141,15 +142,15 @@ func (a *answer) message(c *cursor, k keep) bool {
 		case key == "tool_calls", key == "function_call", key == "audio":
 			return a.part(c)
 		}
-		_, ok := c.value()
+		_, ok := c.Value()
 		return ok
 	}, a.remove)
 }
 
 // text takes a string that is content unless it is empty.
-func (a *answer) text(c *cursor) bool {
-	span, ok := c.value()
-	if n := span.End - span.Start; ok && n > 2 && c.b[span.Start] != 'n' {
+func (a *answer) text(c *cursor.Cursor) bool {
+	span, ok := c.Value()
+	if n := span.End - span.Start; ok && n > 2 && c.Bytes(span)[0] != 'n' {
 		a.content = true
 		a.textBytes += n - 2
 	}
@@ -157,12 +158,13 @@ func (a *answer) text(c *cursor) bool {
 }
 
 // part takes an object or array that is content unless it is empty.
-func (a *answer) part(c *cursor) bool {
-	span, ok := c.value()
+func (a *answer) part(c *cursor.Cursor) bool {
+	span, ok := c.Value()
 	if !ok {
 		return false
 	}
-	if v := bytes.TrimSpace(c.b[span.Start+1 : max(span.Start+1, span.End-1)]); c.b[span.Start] != 'n' && len(v) > 0 {
+	raw := c.Bytes(span)
+	if v := bytes.TrimSpace(raw[1:max(1, len(raw)-1)]); raw[0] != 'n' && len(v) > 0 {
 		a.content = true
 		a.textBytes += len(v)
 	}
@@ -170,16 +172,16 @@ func (a *answer) part(c *cursor) bool {
 }
 
 // readUsage takes the object usage.
-func (a *answer) readUsage(c *cursor) bool {
+func (a *answer) readUsage(c *cursor.Cursor) bool {
 	u := &a.usage
-	return c.object(func(m *member) bool {
-		switch string(m.key) {
+	return c.Object(func(m *cursor.Member) bool {
+		switch string(m.Key) {
 		case "prompt_tokens":
-			return c.into(&u.Input)
+			return c.Into(&u.Input)
 		case "completion_tokens":
-			return c.into(&u.Output)
+			return c.Into(&u.Output)
 		case "prompt_tokens_details":
-			return c.details(func(key []byte) *int {
+			return c.Details(func(key []byte) *int {
 				switch string(key) {
 				case "cached_tokens":
 					return &u.CachedInput
@@ -189,64 +191,16 @@ func (a *answer) readUsage(c *cursor) bool {
 				return nil
 			})
 		case "completion_tokens_details":
-			return c.details(func(key []byte) *int {
+			return c.Details(func(key []byte) *int {
 				if string(key) == "reasoning_tokens" {
 					return &u.Reasoning
 				}
 				return nil
 			})
 		}
-		_, ok := c.value()
+		_, ok := c.Value()
 		return ok
 	})
-}
-
-// details passes an object of counters into where f says; anything else is skipped.
-func (c *cursor) details(f func(key []byte) *int) bool {
-	if c.peek() != '{' {
-		_, ok := c.value()
-		return ok
-	}
-	return c.object(func(m *member) bool {
-		if to := f(m.key); to != nil {
-			return c.into(to)
-		}
-		_, ok := c.value()
-		return ok
-	})
-}
-
-// into passes a value and stores it when it is a whole number.
-func (c *cursor) into(to *int) bool {
-	n, ok := c.integer()
-	*to = max(n, 0)
-	return ok
-}
-
-// integer passes any value; it returns 0 for what is not a whole number, and
-// the largest int32 for one that is larger.
-func (c *cursor) integer() (int, bool) {
-	span, ok := c.value()
-	n, neg := 0, false
-	for i, ch := range c.b[span.Start:span.End] {
-		switch {
-		case ch == '-' && i == 0:
-			neg = true
-		case ch >= '0' && ch <= '9':
-			n = min(n*10+int(ch-'0'), 1<<31-1)
-		case ch == '.' && i > 0: // some upstreams write 7.0
-			if neg {
-				n = -n
-			}
-			return n, ok
-		default:
-			return 0, ok
-		}
-	}
-	if neg {
-		n = -n
-	}
-	return n, ok
 }
 
 // allEnded reports whether at least one choice began and every one that did has ended.

@@ -1,4 +1,9 @@
-package openai
+// Package cursor walks the JSON of upstreams: each event of a stream passes
+// through it once, and what a dialect does not ask for is only looked at for
+// its syntax.
+//
+// The dialects use it from the goroutine of one stream.
+package cursor
 
 import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
@@ -7,16 +12,22 @@ import (
 // maxDepth bounds how deep an upstream's JSON may nest.
 const maxDepth = 512
 
-// cursor walks one JSON text, checking its syntax on the way. It allocates
-// nothing: a stream's every event passes through it. Its methods return false
-// at the first fault, and the walk ends there.
-type cursor struct {
+// Cursor walks one JSON text, checking its syntax on the way. It copies
+// nothing. Its methods return false at the first fault, and the walk ends there.
+type Cursor struct {
 	b     []byte
 	i     int
 	depth int
 }
 
-func (c *cursor) space() {
+// New returns a cursor at the beginning of text, which must not change while
+// the cursor is in use.
+func New(text []byte) *Cursor { return &Cursor{b: text} }
+
+// Bytes is the part of the text that s spans.
+func (c *Cursor) Bytes(s dialect.Span) []byte { return c.b[s.Start:s.End] }
+
+func (c *Cursor) space() {
 	for c.i < len(c.b) {
 		switch c.b[c.i] {
 		case ' ', '\t', '\n', '\r':
@@ -27,8 +38,8 @@ func (c *cursor) space() {
 	}
 }
 
-// peek returns the next byte that is not white space, 0 at the end.
-func (c *cursor) peek() byte {
+// Peek returns the next byte that is not white space, 0 at the end.
+func (c *Cursor) Peek() byte {
 	c.space()
 	if c.i < len(c.b) {
 		return c.b[c.i]
@@ -36,29 +47,29 @@ func (c *cursor) peek() byte {
 	return 0
 }
 
-func (c *cursor) eat(ch byte) bool {
-	if c.peek() != ch {
+func (c *Cursor) eat(ch byte) bool {
+	if c.Peek() != ch {
 		return false
 	}
 	c.i++
 	return true
 }
 
-// done reports whether nothing but white space is left.
-func (c *cursor) done() bool { return c.peek() == 0 && c.i >= len(c.b) }
+// Done reports whether nothing but white space is left.
+func (c *Cursor) Done() bool { return c.Peek() == 0 && c.i >= len(c.b) }
 
-// value passes one value of any kind and returns where it stands.
-func (c *cursor) value() (dialect.Span, bool) {
-	ch := c.peek()
+// Value passes one value of any kind and returns where it stands.
+func (c *Cursor) Value() (dialect.Span, bool) {
+	ch := c.Peek()
 	start := c.i
 	var ok bool
 	switch {
 	case ch == '"':
 		ok = c.str()
 	case ch == '{':
-		ok = c.object(func(*member) bool { _, ok := c.value(); return ok })
+		ok = c.skipObject()
 	case ch == '[':
-		ok = c.array(func() bool { _, ok := c.value(); return ok })
+		ok = c.skipArray()
 	case ch == 't':
 		ok = c.word("true")
 	case ch == 'f':
@@ -71,7 +82,7 @@ func (c *cursor) value() (dialect.Span, bool) {
 	return dialect.Span{Start: start, End: c.i}, ok
 }
 
-func (c *cursor) word(w string) bool {
+func (c *Cursor) word(w string) bool {
 	if len(c.b)-c.i < len(w) || string(c.b[c.i:c.i+len(w)]) != w {
 		return false
 	}
@@ -80,7 +91,7 @@ func (c *cursor) word(w string) bool {
 }
 
 // str passes a string that begins at i.
-func (c *cursor) str() bool {
+func (c *Cursor) str() bool {
 	b := c.b
 	i := c.i + 1
 	for i < len(b) {
@@ -125,7 +136,7 @@ func escape(b []byte) int {
 	return 0
 }
 
-func (c *cursor) number() bool {
+func (c *Cursor) number() bool {
 	if c.i < len(c.b) && c.b[c.i] == '-' {
 		c.i++
 	}
@@ -151,7 +162,7 @@ func (c *cursor) number() bool {
 	return true
 }
 
-func (c *cursor) digits() bool {
+func (c *Cursor) digits() bool {
 	start := c.i
 	for c.i < len(c.b) && c.b[c.i] >= '0' && c.b[c.i] <= '9' {
 		c.i++
@@ -159,8 +170,8 @@ func (c *cursor) digits() bool {
 	return c.i > start
 }
 
-// array passes an array; f passes each element.
-func (c *cursor) array(f func() bool) bool {
+// Array passes an array; f passes each element.
+func (c *Cursor) Array(f func() bool) bool {
 	if !c.enter('[') {
 		return false
 	}
@@ -181,22 +192,23 @@ func (c *cursor) array(f func() bool) bool {
 	}
 }
 
-// member is one member of an object during its walk.
-type member struct {
-	key   []byte // as it stands, escapes unread
-	start int    // where the key begins
-	comma int    // where the comma before it stands, -1 for the first
-	drop  bool   // set by the visitor: the member is to be left out
+// Member is one member of an object during its walk.
+type Member struct {
+	Key  []byte // as it stands, escapes unread
+	Drop bool   // set by the visitor: the member is to be left out
+
+	start int // where the key begins
+	comma int // where the comma before it stands, -1 for the first
 }
 
-// object passes an object; f passes the value of each member.
-func (c *cursor) object(f func(m *member) bool) bool {
-	return c.objectDropping(f, nil)
+// Object passes an object; f passes the value of each member.
+func (c *Cursor) Object(f func(m *Member) bool) bool {
+	return c.ObjectDropping(f, nil)
 }
 
-// objectDropping is object for a visitor that may leave members out: dropped
+// ObjectDropping is Object for a visitor that may leave members out: dropped
 // gets the span of each such member with the one comma that goes with it.
-func (c *cursor) objectDropping(f func(m *member) bool, dropped func(dialect.Span)) bool {
+func (c *Cursor) ObjectDropping(f func(m *Member) bool, dropped func(dialect.Span)) bool {
 	if !c.enter('{') {
 		return false
 	}
@@ -204,17 +216,17 @@ func (c *cursor) objectDropping(f func(m *member) bool, dropped func(dialect.Spa
 	if c.eat('}') {
 		return true
 	}
-	m := member{comma: -1}
+	m := Member{comma: -1}
 	kept := 0
 	for {
-		if c.peek() != '"' {
+		if c.Peek() != '"' {
 			return false
 		}
-		m.start, m.drop = c.i, false
+		m.start, m.Drop = c.i, false
 		if !c.str() {
 			return false
 		}
-		m.key = c.b[m.start+1 : c.i-1]
+		m.Key = c.b[m.start+1 : c.i-1]
 		if !c.eat(':') || !f(&m) {
 			return false
 		}
@@ -224,7 +236,7 @@ func (c *cursor) objectDropping(f func(m *member) bool, dropped func(dialect.Spa
 			return false
 		}
 		switch {
-		case !m.drop:
+		case !m.Drop:
 			kept++
 		case kept > 0:
 			dropped(dialect.Span{Start: m.comma, End: end})
@@ -240,9 +252,9 @@ func (c *cursor) objectDropping(f func(m *member) bool, dropped func(dialect.Spa
 	}
 }
 
-func (c *cursor) enter(ch byte) bool {
+func (c *Cursor) enter(ch byte) bool {
 	c.depth++
 	return c.depth <= maxDepth && c.eat(ch)
 }
 
-func (c *cursor) leave() { c.depth-- }
+func (c *Cursor) leave() { c.depth-- }
