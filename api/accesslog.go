@@ -88,7 +88,7 @@ func (x *exchange) log(status int, took time.Duration) {
 	}
 	f.Str("method", x.route.method).Str("path", x.route.path)
 	if !x.route.known {
-		f.Str("url_path", clip(x.view.secrets().apply(x.r.URL.Path)))
+		f.Str("url_path", clip(x.masked(x.r.URL.Path, false)))
 	}
 	if x.rec.Model != nil {
 		f.Str("model", x.rec.Model.Name)

@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
-	"unicode/utf8"
-
-	"github.com/PPKunOfficial/berry-api/core/config"
 )
 
 // loggedBody is how much of a body log_request_body and log_response_body show.
@@ -33,12 +29,11 @@ func (x *exchange) serveRecorded() {
 		return
 	}
 	n.fields.Str("request_id", x.rec.RequestID)
-	mask := x.view.secrets()
 	if st.LogRequestBody {
-		n.fields.Str("request_body", mask.apply(asked.String()))
+		n.fields.Str("request_body", x.masked(asked.text()))
 	}
 	if st.LogResponseBody {
-		n.fields.Str("response_body", mask.apply(answered.String()))
+		n.fields.Str("response_body", x.masked(answered.text()))
 	}
 	n.send()
 }
@@ -58,24 +53,12 @@ func (c *clipping) add(p []byte) {
 	c.buf.Write(p[:min(len(p), loggedBody-c.buf.Len())])
 }
 
-func (c *clipping) String() string {
+// text is what was kept, and whether that is not all.
+func (c *clipping) text() (text string, cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.buf.String()
-	if c.total > len(s) {
-		// A secret that the cut goes through is no longer recognised as one:
-		// drop the end as far as one could reach.
-		s = s[:max(0, len(s)-cutMargin)]
-		for len(s) > 0 && !utf8.ValidString(s[max(0, len(s)-utf8.UTFMax):]) && !utf8.RuneStart(s[len(s)-1]) {
-			s = s[:len(s)-1]
-		}
-		s += "... (cut)"
-	}
-	return s
+	return c.buf.String(), c.total > c.buf.Len()
 }
-
-// cutMargin is longer than any credential of a provider known today.
-const cutMargin = 512
 
 type recordedBody struct {
 	io.ReadCloser
@@ -100,27 +83,3 @@ func (w *recordedWriter) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *recordedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// masker replaces the configuration's secrets.
-type masker struct{ r *strings.Replacer }
-
-func newMasker(cfg *config.Config) *masker {
-	var pairs []string
-	add := func(secret string) {
-		if secret != "" {
-			pairs = append(pairs, secret, "***")
-		}
-	}
-	for _, p := range cfg.Providers {
-		add(p.APIKey.Reveal())
-		for _, v := range p.Headers {
-			add(v)
-		}
-	}
-	for _, u := range cfg.Users {
-		add(u.Token.Reveal())
-	}
-	return &masker{strings.NewReplacer(pairs...)}
-}
-
-func (m *masker) apply(s string) string { return m.r.Replace(s) }

@@ -139,30 +139,13 @@ func (x *exchange) refused(c *call, resp *http.Response) verdict {
 // faulted is the verdict on an error that the upstream reported, by status or
 // inside a 2xx.
 func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdict {
-	mask(fault, c.t.up.Provider.APIKey.Reveal())
+	secretsOf(&c.t.up.Provider).hideFault(fault)
 	c.a.Status = fault.Status
 	v := verdict{kind: kindOf(fault.Status), wait: waitOf(fault, h)}
 	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0
 	v.err = clientError(v.kind, fault, v.wait)
 	v.tooLong = v.kind == loadbalance.Caller && tooLong(fault)
 	return v
-}
-
-// shortSecret is the length under which a credential is not looked for in
-// texts: it could be any word.
-const shortSecret = 8
-
-// mask takes the provider's credential out of what it echoed.
-func mask(e *apierror.Error, key string) {
-	if len(key) < shortSecret {
-		return
-	}
-	if bytes.Contains(e.Raw, []byte(key)) {
-		e.Raw = nil
-	}
-	for _, s := range []*string{&e.Message, &e.Type, &e.Param, &e.Code} {
-		*s = strings.ReplaceAll(*s, key, "***")
-	}
 }
 
 // isJSON reports whether an answer is one JSON text by its content type.

@@ -119,17 +119,7 @@ const longestMessage = 600
 // what is secret about the provider, its key and the values of its headers,
 // whichever the other side may have echoed.
 func (p *probe) masked(text string) string {
-	hide := func(secret string) {
-		if len(secret) >= shortSecret {
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-	}
-	hide(p.up.Provider.APIKey.Reveal())
-	for _, value := range p.up.Provider.Headers {
-		hide(value)
-		_, token, _ := strings.Cut(value, " ") // of "Bearer token"
-		hide(token)
-	}
+	text = secretsOf(&p.up.Provider).hide(text)
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }), " ")
 	if runes := []rune(text); len(runes) > longestMessage {
 		text = string(runes[:longestMessage]) + "..."

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -51,7 +52,11 @@ func (e Env) Load(path string) (*Loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration: %w", err)
 	}
-	l, err := Parse(path, data, e)
+	var mode func(string) fs.FileMode
+	if e.ReadFile == nil {
+		mode = modeOf
+	}
+	l, err := parseFile(path, data, e, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -63,13 +68,18 @@ func (e Env) Load(path string) (*Loaded, error) {
 // problems, and its folder is where relative paths of secret files start. The
 // error is Problems.
 func Parse(name string, data []byte, env Env) (*Loaded, error) {
+	return parseFile(name, data, env, nil)
+}
+
+// parseFile is Parse, and with modeOf also a look at who may read the files.
+func parseFile(name string, data []byte, env Env, modeOf func(path string) fs.FileMode) (*Loaded, error) {
 	if env.Lookup == nil {
 		env.Lookup = os.LookupEnv
 	}
 	if env.ReadFile == nil {
 		env.ReadFile = os.ReadFile
 	}
-	l := &loader{name: name, dir: filepath.Dir(name), env: env, schema: describe(reflect.TypeFor[Config]())}
+	l := &loader{name: name, dir: filepath.Dir(name), env: env, modeOf: modeOf, schema: describe(reflect.TypeFor[Config]())}
 	strategy := l.schema.lookup("models").sub.lookup("strategy")
 	strategy.enum = append(slices.Clip(strategy.enum), env.Strategies...)
 	if len(data) > maxFileBytes {
@@ -91,6 +101,7 @@ type loader struct {
 	name     string
 	dir      string // where relative paths start
 	env      Env
+	modeOf   func(path string) fs.FileMode // nil: do not look
 	schema   *section
 	doc      *document
 	problems []note
@@ -125,6 +136,7 @@ func (l *loader) read() *Config {
 	l.checkProviders(cfg)
 	l.checkModels(cfg)
 	l.checkUsers(cfg)
+	l.warnModes(cfg)
 	l.warnPending(cfg, pending())
 	return cfg
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -55,6 +56,32 @@ func (s *Secret) UnmarshalText(b []byte) error {
 	s.value = string(b)
 	return nil
 }
+
+// shortHeader is the length under which a header's value is not taken for a
+// secret: it could be any word.
+const shortHeader = 8
+
+// Secrets returns what must not be shown of p wherever it turns up: its key, the
+// values of its headers and the tokens in them, the longest first, as one may be
+// a part of another. The caller owns the slice.
+func (p *Provider) Secrets() []string {
+	var out []string
+	if !p.APIKey.IsEmpty() {
+		out = append(out, p.APIKey.Reveal())
+	}
+	for _, value := range p.Headers {
+		_, token, _ := strings.Cut(value, " ") // of "Bearer token"
+		for _, secret := range []string{value, token} {
+			if len(secret) >= shortHeader {
+				out = append(out, secret)
+			}
+		}
+	}
+	slices.SortFunc(out, longestFirst)
+	return out
+}
+
+func longestFirst(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }
 
 // Headers are HTTP headers that a provider is sent, by name. The values may
 // hold credentials, so that they print, log and marshal as "***"; an index

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -59,7 +60,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("CONFIG_PATH", "")
 			e.Setenv("TERM", "xterm")
 			e.Setenv("BIND_ADDRESS", "")
-			return nil
+			return private(e.WorkDir)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"berry":    berry,
@@ -69,6 +70,16 @@ func TestScripts(t *testing.T) {
 			"closed":   closed,
 			"envsubst": envsubst,
 		},
+	})
+}
+
+// private gives a script's files the mode that files with secrets should have.
+func private(folder string) error {
+	return filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		return os.Chmod(path, 0o600)
 	})
 }
 
