@@ -5,12 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // decoder mends the chunks that tell of content filters, before OpenAI's
@@ -19,6 +17,7 @@ import (
 type decoder struct {
 	dialect.StreamDecoder
 	id, created string // the answer's, as JSON; "" until known
+	edits       []dialect.Edit
 	mended      []byte
 }
 
@@ -31,47 +30,47 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 	return d.StreamDecoder.Event(dst, name, data)
 }
 
-// head is what chunks have besides choices and must have.
-type head struct{ id, created, object gjson.Result }
+// head is where a chunk has what it must have besides choices; zero where it
+// is missing.
+type head struct{ id, created, object dialect.Span }
 
 // mend returns data, or a copy in which what is missing is filled in.
 func (d *decoder) mend(data []byte) []byte {
+	c := cursor.New(data)
 	var in head
-	var choices gjson.Result
-	gjson.ParseBytes(data).ForEach(func(name, v gjson.Result) bool {
-		switch name.Str {
+	choices := 0
+	d.edits = d.edits[:0]
+	ok := c.Object(func(key []byte) bool {
+		var to *dialect.Span
+		switch string(key) {
 		case "id":
-			in.id = v
+			to = &in.id
 		case "created":
-			in.created = v
+			to = &in.created
 		case "object":
-			in.object = v
+			to = &in.object
 		case "choices":
-			choices = v
-		}
-		return true
-	})
-	if !choices.IsArray() || len(choices.Raw) <= len("[]") {
-		return data // goes to no client, but for the totals
-	}
-	edits := d.heads(nil, in)
-	choices.ForEach(func(_, c gjson.Result) bool {
-		if c.IsObject() && !c.Get("delta").Exists() {
-			text := `"delta":{},`
-			if strings.TrimSpace(c.Raw[1:]) == "}" {
-				text = `"delta":{}`
+			if c.Peek() == '[' {
+				return c.Array(func() bool { choices++; return d.choice(c) })
 			}
-			edits = append(edits, insert(c.Index+1, text))
 		}
-		return true
+		span, ok := c.Value()
+		if to != nil {
+			*to = span
+		}
+		return ok
 	})
-	if len(edits) == 0 {
+	if !ok || choices == 0 {
+		return data // is dropped, or goes to no client but for the totals
+	}
+	d.heads(data, in)
+	if len(d.edits) == 0 {
 		return data
 	}
-	dialect.SortEdits(edits)
+	dialect.SortEdits(d.edits)
 	d.mended = d.mended[:0]
 	pos := 0
-	for _, e := range edits {
+	for _, e := range d.edits {
 		d.mended = append(append(d.mended, data[pos:e.Start]...), e.Text...)
 		pos = e.End
 	}
@@ -79,42 +78,68 @@ func (d *decoder) mend(data []byte) []byte {
 	return d.mended
 }
 
+// choice passes a choice and gives it a delta if it has none.
+func (d *decoder) choice(c *cursor.Cursor) bool {
+	object, start := c.Peek() == '{', c.Offset()
+	if !object {
+		_, ok := c.Value()
+		return ok
+	}
+	members, delta := 0, false
+	ok := c.Object(func(key []byte) bool {
+		members++
+		delta = delta || string(key) == "delta"
+		_, ok := c.Value()
+		return ok
+	})
+	switch {
+	case delta:
+	case members == 0:
+		d.edits = append(d.edits, insert(start+1, `"delta":{}`))
+	default:
+		d.edits = append(d.edits, insert(start+1, `"delta":{},`))
+	}
+	return ok
+}
+
 func insert(at int, text string) dialect.Edit {
 	return dialect.Edit{Span: dialect.Span{Start: at, End: at}, Text: []byte(text)}
 }
 
-// heads appends what brings a chunk's id and time in line with the first ones.
-func (d *decoder) heads(edits []dialect.Edit, in head) []dialect.Edit {
-	id, created := in.id, in.created
+// heads brings a chunk's id and time in line with the first ones.
+func (d *decoder) heads(data []byte, in head) {
+	id, created, object := data[in.id.Start:in.id.End], data[in.created.Start:in.created.End], data[in.object.Start:in.object.End]
 	if d.id == "" {
-		if d.id = id.Raw; id.Type != gjson.String || id.Str == "" {
+		if d.id = string(id); !isText(id) {
 			d.id = newID()
 		}
 	}
 	if d.created == "" {
-		if d.created = created.Raw; created.Type != gjson.Number || created.Num <= 0 {
+		if d.created = string(created); len(created) == 0 || created[0] < '1' || created[0] > '9' {
 			d.created = strconv.FormatInt(time.Now().Unix(), 10)
 		}
 	}
-	edits = same(edits, id, d.id, "id")
-	edits = same(edits, created, d.created, "created")
-	if object := in.object; object.Exists() && object.Str == "" {
-		edits = same(edits, object, `"chat.completion.chunk"`, "object")
+	if string(id) != d.id {
+		d.set(in.id, "id", d.id)
 	}
-	return edits
+	if string(created) != d.created {
+		d.set(in.created, "created", d.created)
+	}
+	if len(object) > 0 && !isText(object) {
+		d.set(in.object, "object", `"chat.completion.chunk"`)
+	}
 }
 
-// same appends the edit that gives the member name the value want, if it has
-// another or is missing.
-func same(edits []dialect.Edit, v gjson.Result, want, name string) []dialect.Edit {
-	switch {
-	case v.Raw == want:
-		return edits
-	case v.Exists():
-		return append(edits, dialect.Edit{Span: dialect.Span{Start: v.Index, End: v.Index + len(v.Raw)}, Text: []byte(want)})
-	default:
-		return append(edits, insert(1, `"`+name+`":`+want+","))
+// isText reports whether a value is a string with something in it.
+func isText(v []byte) bool { return len(v) > len(`""`) && v[0] == '"' }
+
+// set gives the member name, which stands at v if it is there, the value want.
+func (d *decoder) set(v dialect.Span, name, want string) {
+	if v.IsZero() {
+		d.edits = append(d.edits, insert(1, `"`+name+`":`+want+","))
+		return
 	}
+	d.edits = append(d.edits, dialect.Edit{Span: v, Text: []byte(want)})
 }
 
 // newID names an answer, as JSON, whose first chunk with text has no id.

@@ -18,11 +18,15 @@ type Cursor struct {
 	b     []byte
 	i     int
 	depth int
+	drop  bool // the member that a visitor has just passed is to be left out
 }
 
 // New returns a cursor at the beginning of text, which must not change while
 // the cursor is in use.
 func New(text []byte) *Cursor { return &Cursor{b: text} }
+
+// Offset is where the cursor stands, after what was passed.
+func (c *Cursor) Offset() int { return c.i }
 
 // Bytes is the part of the text that s spans.
 func (c *Cursor) Bytes(s dialect.Span) []byte { return c.b[s.Start:s.End] }
@@ -175,80 +179,77 @@ func (c *Cursor) Array(f func() bool) bool {
 	if !c.enter('[') {
 		return false
 	}
-	defer c.leave()
-	if c.eat(']') {
-		return true
-	}
-	for {
-		if !f() {
-			return false
-		}
-		if c.eat(']') {
+	for first := true; ; first = false {
+		switch {
+		case first && c.eat(']'):
+			c.leave()
 			return true
-		}
-		if !c.eat(',') {
+		case !f():
+			return false
+		case c.eat(']'):
+			c.leave()
+			return true
+		case !c.eat(','):
 			return false
 		}
 	}
 }
 
-// Member is one member of an object during its walk.
-type Member struct {
-	Key  []byte // as it stands, escapes unread
-	Drop bool   // set by the visitor: the member is to be left out
-
-	start int // where the key begins
-	comma int // where the comma before it stands, -1 for the first
-}
-
-// Object passes an object; f passes the value of each member.
-func (c *Cursor) Object(f func(m *Member) bool) bool {
+// Object passes an object; f passes the value of each member, whose name is key
+// as it stands, escapes unread.
+func (c *Cursor) Object(f func(key []byte) bool) bool {
 	return c.ObjectDropping(f, nil)
 }
 
+// Drop says that the member whose value the visitor has just passed is to be
+// left out; see ObjectDropping.
+func (c *Cursor) Drop() { c.drop = true }
+
 // ObjectDropping is Object for a visitor that may leave members out: dropped
 // gets the span of each such member with the one comma that goes with it.
-func (c *Cursor) ObjectDropping(f func(m *Member) bool, dropped func(dialect.Span)) bool {
+func (c *Cursor) ObjectDropping(f func(key []byte) bool, dropped func(dialect.Span)) bool {
 	if !c.enter('{') {
 		return false
 	}
-	defer c.leave()
 	if c.eat('}') {
+		c.leave()
 		return true
 	}
-	m := Member{comma: -1}
-	kept := 0
+	comma, kept := -1, 0 // where the comma before the member stands
 	for {
 		if c.Peek() != '"' {
 			return false
 		}
-		m.start, m.Drop = c.i, false
+		start := c.i
 		if !c.str() {
 			return false
 		}
-		m.Key = c.b[m.start+1 : c.i-1]
-		if !c.eat(':') || !f(&m) {
+		key := c.b[start+1 : c.i-1]
+		if !c.eat(':') || !f(key) {
 			return false
 		}
+		drop := c.drop
+		c.drop = false
 		end := c.i
 		last := c.eat('}')
 		if !last && !c.eat(',') {
 			return false
 		}
 		switch {
-		case !m.Drop:
+		case !drop:
 			kept++
 		case kept > 0:
-			dropped(dialect.Span{Start: m.comma, End: end})
+			dropped(dialect.Span{Start: comma, End: end})
 		case last:
-			dropped(dialect.Span{Start: m.start, End: end})
+			dropped(dialect.Span{Start: start, End: end})
 		default:
-			dropped(dialect.Span{Start: m.start, End: c.i})
+			dropped(dialect.Span{Start: start, End: c.i})
 		}
 		if last {
+			c.leave()
 			return true
 		}
-		m.comma = c.i - 1
+		comma = c.i - 1
 	}
 }
 

@@ -47,9 +47,11 @@ func TestObjectDropping(t *testing.T) {
 		t.Helper()
 		c := cursor.New([]byte(text))
 		var spans []dialect.Span
-		ok := c.ObjectDropping(func(m *cursor.Member) bool {
-			m.Drop = string(m.Key) == "x"
+		ok := c.ObjectDropping(func(key []byte) bool {
 			_, ok := c.Value()
+			if string(key) == "x" {
+				c.Drop()
+			}
 			return ok
 		}, func(s dialect.Span) { spans = append(spans, s) })
 		var out []byte

@@ -5,8 +5,8 @@ func (c *Cursor) Details(f func(key []byte) *int) bool {
 	if c.Peek() != '{' {
 		return c.skip()
 	}
-	return c.Object(func(m *Member) bool {
-		if to := f(m.Key); to != nil {
+	return c.Object(func(key []byte) bool {
+		if to := f(key); to != nil {
 			return c.Into(to)
 		}
 		return c.skip()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // quickCheck is the longest text that gjson checks: it is the faster one, but
@@ -38,25 +39,12 @@ func answerID(own string) string {
 // Decode implements dialect.Dialect. A list of answers, which is how a stream
 // comes from a server that does not know alt=sse, is one answer in pieces.
 func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
-	if !isJSON(body) {
-		return nil, dialect.Usage{}, errNoAnswer
-	}
-	root := gjson.ParseBytes(body)
-	all := []gjson.Result{root}
-	if root.IsArray() {
-		all = root.Array()
-	}
 	w := whole{calls: calls{signatures: d.signatures}}
-	for _, one := range all {
-		var a answer
-		known := a.read(one)
-		if a.fault.Exists() {
-			return nil, dialect.Usage{}, inBand([]byte(one.Raw))
+	if !utf8.Valid(body) || !w.read(cursor.New(body)) {
+		if w.fault != nil {
+			return nil, dialect.Usage{}, inBand(w.fault)
 		}
-		if !known {
-			return nil, dialect.Usage{}, errNoAnswer
-		}
-		w.take(&a)
+		return nil, dialect.Usage{}, errNoAnswer
 	}
 	if _, alone := ending(w.reason); w.out.Refusal == "" && (w.reason == "" || !w.said && !alone) {
 		return nil, dialect.Usage{}, errNoAnswer
@@ -79,35 +67,60 @@ type whole struct {
 	said               bool
 	logprobs           []byte // of the tokens, with commas between them
 	reason             string
+	fault              []byte // the response that is an error
+}
+
+// read takes the answer, or the list of its pieces; it is false when it is
+// none, or an error.
+func (w *whole) read(c *cursor.Cursor) bool {
+	var a answer
+	one := func() bool {
+		c.Peek()
+		start := c.Offset()
+		if !a.readObject(c) {
+			return false
+		}
+		if a.fault != nil {
+			w.fault = c.Bytes(dialect.Span{Start: start, End: c.Offset()})
+		}
+		if w.fault != nil || !a.known {
+			return false
+		}
+		w.take(&a)
+		return true
+	}
+	if c.Peek() != '[' {
+		return one() && c.Done()
+	}
+	return c.Array(one) && c.Done()
 }
 
 func (w *whole) take(a *answer) {
 	if w.out.ID == "" {
-		w.out.ID = a.id
+		w.out.ID = unquoted(a.id)
 	}
-	if u := readUsage(a.usage); !u.IsZero() {
-		w.out.Usage = u
+	if !a.usage.IsZero() {
+		w.out.Usage = a.usage
 	}
 	if a.reason != "" {
 		w.reason = a.reason
 	}
 	w.logprobs = logprobs(w.logprobs, a.logprobs)
-	a.parts.ForEach(func(_, v gjson.Result) bool {
-		p := readPiece(v)
+	for i := range a.parts {
+		p := &a.parts[i]
 		switch {
-		case p.call.Exists():
+		case p.call != nil:
 			h := w.calls.head(w.out.ID, p)
 			w.out.Calls = append(w.out.Calls, chat.AnswerCall{ID: h.ID, Name: h.Name, Arguments: p.arguments(), Extra: h.Extra})
-		case p.data.IsObject():
+		case p.data != nil:
 			w.content.WriteString(picture(p.data))
 		case p.thought:
-			w.reasoning.WriteString(p.text.Str)
+			w.reasoning.WriteString(unquoted(p.text))
 		default:
-			w.content.WriteString(p.text.Str)
+			w.content.WriteString(unquoted(p.text))
 		}
-		w.said = w.said || p.call.Exists() || p.data.IsObject() || p.text.Str != ""
-		return true
-	})
+		w.said = w.said || p.call != nil || p.data != nil || !isEmpty(p.text)
+	}
 	if !a.candidate && a.blocked != "" && !w.said {
 		w.out.Refusal = a.refusal()
 	}

@@ -8,7 +8,11 @@ import (
 
 // logprobs appends the log probabilities of a candidate's tokens to those
 // before, each an object of OpenAI's form.
-func logprobs(dst []byte, result gjson.Result) []byte {
+func logprobs(dst, raw []byte) []byte {
+	if raw == nil {
+		return dst
+	}
+	result := gjson.ParseBytes(raw)
 	others := member(result, "topCandidates").Array()
 	for i, chosen := range member(result, "chosenCandidates").Array() {
 		if len(dst) > 0 {

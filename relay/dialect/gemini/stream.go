@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
 )
@@ -22,6 +20,8 @@ type decoder struct {
 	id    string
 	calls calls
 	piece []byte // room for JSON
+
+	answer answer // the last event
 
 	said      bool   // there was content
 	reason    string // the last finish reason
@@ -41,21 +41,15 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 		}
 		return dst, dialect.Dropped, nil
 	}
-	if !isJSON(data) {
-		if string(name) == "error" {
-			return dst, dialect.Dropped, inBand(data)
-		}
-		return dst, dialect.Dropped, nil
-	}
-	var a answer
-	known := a.read(gjson.ParseBytes(data))
-	if a.fault.Exists() || string(name) == "error" {
+	a := &d.answer
+	known := a.read(data)
+	switch {
+	case a.fault != nil, string(name) == "error":
 		return dst, dialect.Dropped, inBand(data)
-	}
-	if !known {
+	case !known:
 		return dst, dialect.Dropped, nil
 	}
-	return d.take(dst, &a)
+	return d.take(dst, a)
 }
 
 // Bare implements dialect.BareDecoder.
@@ -65,25 +59,22 @@ func (d *decoder) Bare(dst, data []byte) ([]byte, dialect.State, error) {
 
 func (d *decoder) take(dst []byte, a *answer) ([]byte, dialect.State, error) {
 	if d.out == nil {
-		d.id = a.id
+		d.id = unquoted(a.id)
 		d.calls.signatures = d.signatures
-		d.out = chat.NewChunks(answerID(a.id), time.Now().Unix(), d.meta)
+		d.out = chat.NewChunks(answerID(d.id), time.Now().Unix(), d.meta)
 		dst = d.out.Role(dst)
 	}
-	if a.usage.IsObject() {
-		// Every event has the totals so far; the first ones may not count yet.
-		if u := readUsage(a.usage); !u.IsZero() {
-			d.usage = u
-		}
+	// Every event has the totals so far; the first ones may not count yet.
+	if !a.usage.IsZero() {
+		d.usage = a.usage
 	}
 	state := dialect.Lifecycle
-	a.parts.ForEach(func(_, p gjson.Result) bool {
+	for i := range a.parts {
 		var spoke bool
-		if dst, spoke = d.part(dst, readPiece(p)); spoke {
+		if dst, spoke = d.part(dst, &a.parts[i]); spoke {
 			state = dialect.Content
 		}
-		return true
-	})
+	}
 	if tokens := logprobs(nil, a.logprobs); len(tokens) > 0 {
 		dst = d.out.Logprobs(dst, wrapLogprobs(tokens))
 	}
@@ -103,29 +94,29 @@ func (d *decoder) take(dst []byte, a *answer) ([]byte, dialect.State, error) {
 }
 
 // part appends one part; it reports whether there was anything to it.
-func (d *decoder) part(dst []byte, p piece) ([]byte, bool) {
+func (d *decoder) part(dst []byte, p *piece) ([]byte, bool) {
 	switch {
-	case p.call.Exists():
+	case p.call != nil:
 		h := d.calls.head(d.id, p)
 		dst = d.out.Call(dst, h)
 		args := p.arguments()
 		d.piece = chat.AppendText(d.piece[:0], args)
 		dst = d.out.Arguments(dst, h.Index, string(d.piece))
 		d.textBytes += len(args)
-	case p.data.IsObject():
+	case p.data != nil:
 		d.piece = chat.AppendText(d.piece[:0], picture(p.data))
 		dst = d.out.Content(dst, string(d.piece))
-	case p.text.Str == "":
+	case isEmpty(p.text):
 		return dst, false
 	case p.thought:
-		d.textBytes += len(p.text.Str)
+		d.textBytes += len(p.text) - len(`""`)
 		if d.meta.DropReasoning {
 			return dst, false
 		}
-		dst = d.out.Reasoning(dst, p.text.Raw)
+		dst = d.out.Reasoning(dst, string(p.text))
 	default:
-		d.textBytes += len(p.text.Str)
-		dst = d.out.Content(dst, p.text.Raw)
+		d.textBytes += len(p.text) - len(`""`)
+		dst = d.out.Content(dst, string(p.text))
 	}
 	d.said = true
 	return dst, true

@@ -45,15 +45,15 @@ func (a *answer) read(data []byte, k keep) bool {
 		return false
 	}
 	c := cursor.New(data)
-	ok := c.ObjectDropping(func(m *cursor.Member) bool { return a.member(c, m, k) }, a.remove)
+	ok := c.ObjectDropping(func(key []byte) bool { return a.member(c, key, k) }, a.remove)
 	return ok && c.Done()
 }
 
 func (a *answer) remove(s dialect.Span) { a.edits = append(a.edits, dialect.Edit{Span: s}) }
 
 // member takes a member of the top-level object.
-func (a *answer) member(c *cursor.Cursor, m *cursor.Member, k keep) bool {
-	switch string(m.Key) {
+func (a *answer) member(c *cursor.Cursor, key []byte, k keep) bool {
+	switch string(key) {
 	case "model":
 		span, ok := c.Value()
 		a.model = span
@@ -62,20 +62,23 @@ func (a *answer) member(c *cursor.Cursor, m *cursor.Member, k keep) bool {
 		span, ok := c.Value()
 		if string(c.Bytes(span)) == "null" {
 			// One widely used SDK takes the mere key for a failure.
-			m.Drop = true
+			c.Drop()
 		} else {
 			a.fault = span
 		}
 		return ok
 	case "usage":
-		if c.Peek() != '{' {
-			m.Drop = !k.usage
-			_, ok := c.Value()
-			return ok
+		ok := false
+		if c.Peek() == '{' {
+			a.hasUsage = true
+			ok = a.readUsage(c)
+		} else {
+			_, ok = c.Value()
 		}
-		m.Drop = !k.usage
-		a.hasUsage = true
-		return a.readUsage(c)
+		if !k.usage {
+			c.Drop()
+		}
+		return ok
 	case "choices":
 		if c.Peek() != '[' {
 			_, ok := c.Value()
@@ -97,8 +100,8 @@ func (a *answer) choice(c *cursor.Cursor, k keep) bool {
 		return false
 	}
 	index, ended := 0, false
-	ok := c.Object(func(m *cursor.Member) bool {
-		switch string(m.Key) {
+	ok := c.Object(func(key []byte) bool {
+		switch string(key) {
 		case "index":
 			n, ok := c.Integer()
 			index = min(max(n, 0), maxChoices-1)
@@ -126,20 +129,20 @@ func (a *answer) choice(c *cursor.Cursor, k keep) bool {
 
 // message takes a delta or a message.
 func (a *answer) message(c *cursor.Cursor, k keep) bool {
-	return c.ObjectDropping(func(m *cursor.Member) bool {
-		key := string(m.Key)
+	return c.ObjectDropping(func(key []byte) bool {
+		name := string(key)
 		switch {
-		case key == "role":
-		case strings.HasPrefix(key, "reasoning"):
+		case name == "role":
+		case strings.HasPrefix(name, "reasoning"):
 			if !k.reasoning {
-				m.Drop = true
 				_, ok := c.Value()
+				c.Drop()
 				return ok
 			}
 			return a.text(c)
-		case key == "content", key == "refusal":
+		case name == "content", name == "refusal":
 			return a.text(c)
-		case key == "tool_calls", key == "function_call", key == "audio":
+		case name == "tool_calls", name == "function_call", name == "audio":
 			return a.part(c)
 		}
 		_, ok := c.Value()
@@ -174,8 +177,8 @@ func (a *answer) part(c *cursor.Cursor) bool {
 // readUsage takes the object usage.
 func (a *answer) readUsage(c *cursor.Cursor) bool {
 	u := &a.usage
-	return c.Object(func(m *cursor.Member) bool {
-		switch string(m.Key) {
+	return c.Object(func(key []byte) bool {
+		switch string(key) {
 		case "prompt_tokens":
 			return c.Into(&u.Input)
 		case "completion_tokens":
