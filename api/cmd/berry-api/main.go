@@ -14,9 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/PPKunOfficial/berry-api/api"
 	"github.com/PPKunOfficial/berry-api/core/config"
@@ -33,8 +31,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // flags are the command line.
 type flags struct {
-	config                            string
-	check, version, demo, demoTraffic bool
+	config                                         string
+	check, version, demo, demoTraffic, healthcheck bool
 }
 
 func parse(args []string, stderr io.Writer) (flags, error) {
@@ -48,6 +46,7 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	set.BoolVar(&f.check, "check-config", false, "")
 	set.BoolVar(&f.version, "version", false, "")
 	set.BoolVar(&f.demo, "demo", false, "")
+	set.BoolVar(&f.healthcheck, "healthcheck", false, "")
 	set.BoolVar(&f.demoTraffic, "demo-traffic", false, "")
 	if err := set.Parse(args); err != nil {
 		return f, err
@@ -58,6 +57,8 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 		return f, complain(stderr, "unexpected argument %q", set.Arg(0))
 	case f.demo && (f.config != "" || f.check):
 		return f, complain(stderr, "--demo has a configuration of its own")
+	case f.healthcheck && (f.demo || f.check):
+		return f, complain(stderr, "--healthcheck asks a server that runs, and starts none")
 	}
 	return f, nil
 }
@@ -75,6 +76,7 @@ const usage = `Usage: berry-api [flags]
   --check-config      check the configuration and exit
   --demo              run in front of fake providers, without a configuration
   --demo-traffic      as --demo, with a trickle of requests
+  --healthcheck       ask the server that runs on this machine whether it is ready: exit code 0 or 1
   --version           print the version and exit
 
 Variables: BIND_ADDRESS and MAX_CONNECTIONS go before the configuration's settings, BERRY_LOG
@@ -91,14 +93,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case f.version:
 		fmt.Fprintln(stdout, "berry-api", version())
 		return exitGood
+	case f.healthcheck:
+		return healthcheck(f.config, stdout, stderr)
 	case f.demo:
 		tuneMemory()
-		return serve(stderr, nil, func(ctx context.Context) error {
+		return serve(stderr, service{run: func(ctx context.Context) error {
 			return api.Demo(ctx, api.DemoOptions{
 				Version: version(), Stdout: stdout, LogFilter: logFilter(),
 				Address: os.Getenv("BIND_ADDRESS"), Traffic: f.demoTraffic,
 			})
-		})
+		}})
 	}
 	cfg, err := load(f.config)
 	if err == nil && f.check {
@@ -112,38 +116,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return failed(stderr, err)
 	}
-	return serve(stderr, s.ReloadFile, s.Run)
-}
-
-// serve runs something until a signal ends it. A second one does not wait.
-func serve(stderr io.Writer, reload func() error, run func(context.Context) error) int {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
-	ctx, drain := context.WithCancel(context.Background())
-	defer drain()
-	done := make(chan error, 1)
-	go func() { done <- run(ctx) }()
-	for {
-		select {
-		case err := <-done:
-			if err != nil {
-				return failed(stderr, err)
-			}
-			return exitGood
-		case sig := <-signals:
-			switch {
-			case sig == syscall.SIGHUP:
-				if reload != nil && ctx.Err() == nil {
-					_ = reload() // logged, and the old configuration stays
-				}
-			case ctx.Err() != nil:
-				return exitFailed
-			default:
-				drain()
-			}
-		}
-	}
+	return serve(stderr, service{listen: s.Listen, run: s.Run, reload: s.ReloadFile, manager: newNotifier(stderr)})
 }
 
 // load finds and reads the configuration.
@@ -196,8 +169,17 @@ func logFilter() string {
 	return os.Getenv("RUST_LOG")
 }
 
-// version is that of the module that was built, from the version control.
+// stamp is the version that a release's build gives the linker, with
+// -ldflags "-X main.stamp=v1.2.3": the go command knows no version of a module
+// that is built in its repository, when that has several. Nothing writes it.
+var stamp string
+
+// version is the stamp, else that of the module, which `go install` of a
+// release knows.
 func version() string {
+	if stamp != "" {
+		return stamp
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "dev"

@@ -32,9 +32,17 @@ func newVersion(s *session) *cobra.Command {
 	}
 }
 
-// version is that of the module that was built; "dev" for a build from a
-// working copy that the go command knows no version of.
+// stamp is the version that a release's build gives the linker: -X and this
+// package's path, then .stamp=v1.2.3. The go command knows no version of a module
+// that is built in its repository, when that has several. Nothing writes it.
+var stamp string
+
+// version is the stamp, else that of the module, which `go install` of a
+// release knows; "dev" when there is neither.
 func version() string {
+	if stamp != "" {
+		return stamp
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "dev"
