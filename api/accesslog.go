@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"time"
 	"unicode/utf8"
 
@@ -75,8 +76,8 @@ func (x *exchange) log(status int, took time.Duration) {
 	switch {
 	case x.refused:
 		lv, tg, message = levelWarn, targetAuth, "Authentication failed"
-	case x.route.access <= accessStatus && x.route.known:
-		lv = levelDebug // probes and scrapes, many and all alike
+	case x.route.access <= accessStatus && x.route.known, x.route.polled && status < http.StatusBadRequest:
+		lv = levelDebug // probes, scrapes and open dashboards, many and all alike
 	}
 	n := x.server.log.line(tg, lv, message)
 	if n.whole == nil {

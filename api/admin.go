@@ -18,6 +18,7 @@ type weightView struct {
 	Model           string   `json:"model"`
 	Weight          float64  `json:"weight"`
 	EffectiveWeight float64  `json:"effective_weight"`
+	Share           float64  `json:"share"` // of the next requests, from 0 to 1
 	Healthy         bool     `json:"healthy"`
 	Breaker         string   `json:"breaker"`
 	Excluded        *string  `json:"excluded"` // why it is not usable now; null: it is
@@ -70,7 +71,7 @@ func (x *exchange) modelWeights() {
 
 func newWeightView(l config.Listing, c loadbalance.Candidate) weightView {
 	return weightView{
-		Provider: l.Provider, Model: l.Model, Weight: l.Weight, EffectiveWeight: c.EffectiveWeight,
+		Provider: l.Provider, Model: l.Model, Weight: l.Weight, EffectiveWeight: c.EffectiveWeight, Share: c.Share,
 		Healthy: c.Healthy, Breaker: c.Breaker.String(), Excluded: orNull(c.Excluded), Priority: l.Priority,
 		Tags: append([]string{}, l.Tags...), BillingMode: l.BillingMode,
 		InputPrice: l.InputPrice, OutputPrice: l.OutputPrice, RequestPrice: l.RequestPrice,
@@ -175,11 +176,13 @@ func (x *exchange) systemStats() {
 		Balancer  balancerView `json:"load_balancer"`
 		Users     int          `json:"users"`
 		Models    int          `json:"models"`
+		Config    loadedView   `json:"configuration"`
 	}{
 		stamp(time.Now()), s.version, s.uptime(),
 		goView{runtime.Version(), runtime.NumGoroutine(), runtime.GOMAXPROCS(0), mem.HeapAlloc, mem.Sys, mem.NumGC},
 		s.metrics.inFlight.Load(), totals, s.selections(),
 		len(x.view.rt.Keys.Users()), len(x.view.rt.Models()),
+		x.loaded(),
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 )
@@ -19,6 +20,28 @@ func (x *exchange) config() {
 		SHA256     string  `json:"sha256"`
 		Config     any     `json:"config"`
 	}{rt.Generation, stamp(rt.LoadedAt), loaded.Path, loaded.SHA256, tomlView(reflect.ValueOf(*rt.Config))})
+}
+
+// loadedView is which configuration runs, and how the last try to change it ended.
+type loadedView struct {
+	Generation uint64      `json:"generation"`
+	LoadedAt   *string     `json:"loaded_at"`
+	SHA256     string      `json:"sha256"`
+	LastReload *reloadView `json:"last_reload"` // null: there was none
+}
+
+type reloadView struct {
+	At         *string `json:"at"`
+	Successful bool    `json:"successful"`
+}
+
+func (x *exchange) loaded() loadedView {
+	m, rt := x.server.metrics, x.view.rt
+	v := loadedView{Generation: rt.Generation, LoadedAt: stamp(rt.LoadedAt), SHA256: x.server.loaded.Load().SHA256}
+	if at := m.reloadAt.Load(); at > 0 {
+		v.LastReload = &reloadView{stamp(time.Unix(at, 0)), m.reloadOK.Load()}
+	}
+	return v
 }
 
 // tomlView turns a part of the configuration into what JSON shows of it: the

@@ -218,7 +218,8 @@ func demoText(base, token string) string {
 		"and flaky (OpenAI's), one steady (Gemini's), one premium (Claude's), one to spare (Azure's),\n" +
 		"behind the models demo-smart, demo-failover and demo-weighted.\n\n" +
 		"  Base URL  " + base + "/v1\n" +
-		"  API key   " + token + "\n\n" +
+		"  API key   " + token + "\n" +
+		"  Dashboard " + base + "/status   (sign in with the API key)\n\n" +
 		"Ask:\n" + ask("", `{"model":"demo-smart","messages":[{"role":"user","content":"Hello"}]}`) +
 		"\nAsk for a stream:\n" + ask("-N ", `{"model":"demo-failover","stream":true,"messages":[{"role":"user","content":"Hello"}]}`) +
 		"\nFrom Python, with the OpenAI SDK:\n" + fmt.Sprintf(`  from openai import OpenAI

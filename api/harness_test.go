@@ -156,7 +156,7 @@ func (b *berry) load(s setup) *config.Loaded {
 		text = usual
 	}
 	base := "[settings]\nhealth_check_interval_seconds = 0\nshutdown_grace_seconds = 5\n"
-	if !strings.Contains(s.settings, "bind_address") {
+	if !strings.Contains("\n"+s.settings, "\nbind_address") {
 		base += "bind_address = \"127.0.0.1:0\"\n"
 	}
 	text = fmt.Sprintf(text, b.one.URL, b.two.URL)
@@ -282,6 +282,7 @@ var (
 	moments = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)
 	figures = regexp.MustCompile(`"(uptime_seconds|average_latency_ms|latency_ms|ttft_ms|goroutines|cpus|heap_bytes|sys_bytes|gc_cycles)":[0-9.e+-]+`)
 	goName  = regexp.MustCompile(`"go1\.[^"]*"`)
+	hashes  = regexp.MustCompile(`"[0-9a-f]{64}"`)
 	reqIDs  = regexp.MustCompile(`"req_[0-9a-f]{32}"`)
 )
 
@@ -290,6 +291,7 @@ func plain(s string) string {
 	s = moments.ReplaceAllString(s, `"TIME"`)
 	s = figures.ReplaceAllString(s, `"$1":0`)
 	s = goName.ReplaceAllString(s, `"GO"`)
+	s = hashes.ReplaceAllString(s, `"HASH"`)
 	return reqIDs.ReplaceAllString(s, `"ID"`)
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
@@ -104,17 +103,6 @@ func (x *exchange) readyz() {
 		return
 	}
 	x.text(http.StatusOK, "ready")
-}
-
-// home says where to look.
-func (x *exchange) home() {
-	if x.view.settings.SecurityHeaders {
-		h := x.w.Header()
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-XSS-Protection", "1; mode=block")
-	}
-	x.text(http.StatusOK, fmt.Sprintf("Berry API %s: the API is under /v1, its state under /health and /metrics", x.server.version))
 }
 
 func (s *Server) uptime() int64 { return int64(time.Since(s.start) / time.Second) }

@@ -97,6 +97,10 @@ func TestReloadConfig(t *testing.T) {
 	p.want(t, "berry_config_generation", 2)
 	p.want(t, `berry_config_reloads_total{result="success"}`, 2)
 	p.want(t, `berry_config_reloads_total{result="refused"}`, 1)
+	const loaded = `"configuration":{"generation":2,"loaded_at":"TIME","sha256":"HASH","last_reload":{"at":"TIME","successful":false}}`
+	if a := b.ask("GET", "/admin/system-stats", adminToken); !strings.Contains(plain(a.body), loaded) {
+		t.Errorf("stats: %s", a.body)
+	}
 	if a := b.ask("POST", "/admin/reload-config", annToken); a.status != 403 {
 		t.Errorf("a user may reload: %d", a.status)
 	}

@@ -15,6 +15,8 @@ type route struct {
 	access access
 	serve  func(*exchange)
 	known  bool // false: what answers for all that is not a route
+	polled bool // the dashboard asks for it every few seconds
+	apart  bool // served on the API's address while the operator's routes are on another
 	series *routeSeries
 }
 
@@ -23,7 +25,8 @@ func (s *Server) routes() []*route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []*route{
 		{method: get, path: "/", access: accessOpen, serve: (*exchange).home},
-		{method: get, path: "/status", access: accessOpen, serve: (*exchange).home},
+		{method: get, path: "/status", access: accessOpen, serve: (*exchange).page},
+		{method: get, path: "/status/*asset", access: accessOpen, serve: (*exchange).asset},
 		{method: get, path: "/health", access: accessOpen, serve: (*exchange).health},
 		{method: get, path: "/livez", access: accessOpen, serve: (*exchange).livez},
 		{method: get, path: "/readyz", access: accessOpen, serve: (*exchange).readyz},
@@ -42,14 +45,14 @@ func (s *Server) routes() []*route {
 		{method: get, path: "/prometheus", access: accessStatus, serve: (*exchange).prometheus},
 		{method: get, path: "/smart-ai/weights", access: accessStatus, serve: (*exchange).smartWeights},
 		{method: get, path: "/smart-ai/models/*model", access: accessStatus, serve: (*exchange).smartModel},
-		{method: get, path: "/admin/model-weights", access: accessAdmin, serve: (*exchange).modelWeights},
-		{method: get, path: "/admin/backend-health", access: accessAdmin, serve: (*exchange).backendHealth},
-		{method: get, path: "/admin/system-stats", access: accessAdmin, serve: (*exchange).systemStats},
-		{method: get, path: "/admin/rate-limit-usage", access: accessAdmin, serve: (*exchange).rateLimitUsage},
-		{method: get, path: "/admin/history", access: accessAdmin, serve: (*exchange).history},
+		{method: get, path: "/admin/model-weights", access: accessAdmin, polled: true, serve: (*exchange).modelWeights},
+		{method: get, path: "/admin/backend-health", access: accessAdmin, polled: true, serve: (*exchange).backendHealth},
+		{method: get, path: "/admin/system-stats", access: accessAdmin, polled: true, serve: (*exchange).systemStats},
+		{method: get, path: "/admin/rate-limit-usage", access: accessAdmin, polled: true, serve: (*exchange).rateLimitUsage},
+		{method: get, path: "/admin/history", access: accessAdmin, polled: true, serve: (*exchange).history},
 		{method: get, path: "/admin/config", access: accessAdmin, serve: (*exchange).config},
 		{method: post, path: "/admin/reload-config", access: accessAdmin, serve: (*exchange).reloadConfig},
-		{method: get, path: "/admin/decisions", access: accessAdmin, serve: (*exchange).decisions},
+		{method: get, path: "/admin/decisions", access: accessAdmin, polled: true, serve: (*exchange).decisions},
 		{method: get, path: "/admin/decisions/*request_id", access: accessAdmin, serve: (*exchange).decision},
 		{method: post, path: "/admin/backends/*backend", access: accessAdmin, serve: (*exchange).drainOrEnable},
 	}
@@ -66,7 +69,9 @@ func (s *Server) routers(apart bool) (public, admin http.Handler) {
 	for _, rt := range all {
 		switch rt.access {
 		case accessOpen:
-			ours, theirs = append(ours, rt), append(theirs, rt)
+			there := *rt
+			there.apart = true
+			ours, theirs = append(ours, rt), append(theirs, &there)
 		case accessUser:
 			theirs = append(theirs, rt)
 		default:

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/PPKunOfficial/berry-api/api/dashboard"
 	"github.com/PPKunOfficial/berry-api/core/auth"
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay"
@@ -30,6 +31,7 @@ type Server struct {
 	certs   *certificates
 
 	decisions *decisions
+	pages     *dashboard.Files
 	loaded    atomic.Pointer[config.Loaded]
 	viewed    atomic.Pointer[view]
 	reloading sync.Mutex // one Reload at a time
@@ -63,6 +65,9 @@ func New(cfg *config.Loaded, o Options) (*Server, error) {
 	}
 	levels, unknown, err := s.thresholds(cfg.Config)
 	if err != nil {
+		return nil, err
+	}
+	if s.pages, err = dashboard.New(); err != nil {
 		return nil, err
 	}
 	s.log = newLogger(newLogSink(), levels)

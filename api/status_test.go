@@ -22,8 +22,7 @@ func TestStatusRoutes(t *testing.T) {
 	}
 	text("/livez", "ok\n")
 	text("/readyz", "ready\n")
-	text("/", "Berry API 1.2.3: the API is under /v1, its state under /health and /metrics\n")
-	text("/status", "Berry API 1.2.3: the API is under /v1, its state under /health and /metrics\n")
+	text("/", "Berry API 1.2.3: the API is under /v1, its state under /health and /metrics, the dashboard under /status\n")
 
 	if a := b.ask("HEAD", "/health", ""); a.status != 200 || a.body != "" {
 		t.Errorf("HEAD: %d %q", a.status, a.body)

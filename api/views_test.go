@@ -54,15 +54,16 @@ func TestMetricsJSON(t *testing.T) {
 func TestModelWeights(t *testing.T) {
 	b := start(t, setup{})
 	const pool = `"pool":{"id":"pool","strategy":"failover","backends":[
-		{"provider":"one","model":"up-1","weight":1,"effective_weight":%s,"healthy":true,"breaker":"closed","excluded":null,"priority":1,"tags":[],
+		{"provider":"one","model":"up-1","weight":1,"effective_weight":%s,"share":%s,"healthy":true,"breaker":"closed","excluded":null,"priority":1,"tags":[],
 			"billing_mode":"per_token","input_price":1,"output_price":2,"request_price":0},
-		{"provider":"two","model":"up-2","weight":1,"effective_weight":%s,"healthy":true,"breaker":"closed","excluded":null,"priority":2,"tags":[],
+		{"provider":"two","model":"up-2","weight":1,"effective_weight":%s,"share":%s,"healthy":true,"breaker":"closed","excluded":null,"priority":2,"tags":[],
 			"billing_mode":"per_token","input_price":0,"output_price":0,"request_price":0}]}`
 	var got struct {
 		Models map[string]struct {
 			Backends []struct {
 				Provider        string
 				EffectiveWeight float64 `json:"effective_weight"`
+				Share           float64
 			}
 		}
 	}
@@ -72,7 +73,10 @@ func TestModelWeights(t *testing.T) {
 	}
 	one := b.ask("GET", "/admin/model-weights?model=swimming", adminToken)
 	w := got.Models["pool"].Backends
-	wantJSON(t, one, 200, `{"timestamp":"TIME","models":{`+replace(pool, number(w[0].EffectiveWeight), number(w[1].EffectiveWeight))+`}}`)
+	wantJSON(t, one, 200, `{"timestamp":"TIME","models":{`+replace(pool, number(w[0].EffectiveWeight), number(w[0].Share), number(w[1].EffectiveWeight), number(w[1].Share))+`}}`)
+	if w[0].Share != 1 || w[1].Share != 0 {
+		t.Errorf("failover's shares: %v", w)
+	}
 	if w := got.Models["org/m1"].Backends; w[0].EffectiveWeight <= 0 || w[0].Provider != "one" {
 		t.Errorf("org/m1: %+v", w)
 	}
@@ -135,7 +139,8 @@ func TestSystemStats(t *testing.T) {
 	wantJSON(t, b.ask("GET", "/admin/system-stats", adminToken), 200, `{"timestamp":"TIME","version":"1.2.3","uptime_seconds":0,
 		"go":{"version":"GO","goroutines":0,"cpus":0,"heap_bytes":0,"sys_bytes":0,"gc_cycles":0},"requests_in_flight":1,
 		"totals":{"attempts":1,"successful_attempts":1,"failed_attempts":0},
-		"load_balancer":{"total_selections":1,"strategy_distribution":{"failover":1}},"users":4,"models":2}`)
+		"load_balancer":{"total_selections":1,"strategy_distribution":{"failover":1}},"users":4,"models":2,
+		"configuration":{"generation":1,"loaded_at":"TIME","sha256":"HASH","last_reload":null}}`)
 }
 
 func TestRateLimitUsage(t *testing.T) {
