@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
@@ -32,7 +33,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*dialect.Bod
 		return nil, tooLarge(limit)
 	}
 	var from io.Reader = r.Body
-	switch enc := r.Header.Get("Content-Encoding"); enc {
+	// More than one line is a list of them, and no list is one that is known.
+	switch enc := strings.Join(r.Header["Content-Encoding"], ", "); enc {
 	case "", "identity":
 	case "gzip":
 		z, err := gzip.NewReader(r.Body)
