@@ -80,7 +80,7 @@ func TestAttackPaths(t *testing.T) {
 	}
 	f("GET /admin/config", "403 admin_required")
 	f("GET http://elsewhere.example/admin/config", "403 admin_required") // absolute-form
-	f("GET /%61dmin/config", "403 admin_required")                      // %61 is a
+	f("GET /%61dmin/config", "403 admin_required")                       // %61 is a
 	f("GET /admin%2Fconfig", "403 admin_required")
 	f("GET /admin/config?public_status=true&token="+adminToken, "403 admin_required")
 	f("HEAD /admin/config", "403")
