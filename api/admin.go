@@ -31,9 +31,10 @@ type weightView struct {
 }
 
 type modelWeights struct {
-	ID       string       `json:"id"`
-	Strategy string       `json:"strategy"`
-	Backends []weightView `json:"backends"`
+	ID         string       `json:"id"`
+	Strategy   string       `json:"strategy"`
+	Discovered bool         `json:"discovered"` // by its providers' lists, not by the configuration
+	Backends   []weightView `json:"backends"`
 }
 
 // candidates are the listings of a model with their live states, in order.
@@ -57,7 +58,7 @@ func (x *exchange) modelWeights() {
 	}
 	out := map[string]modelWeights{}
 	for _, m := range models {
-		v := modelWeights{m.ID, m.Strategy, []weightView{}}
+		v := modelWeights{m.ID, m.Strategy, m.Discovered, []weightView{}}
 		for i, c := range candidates(m) {
 			v.Backends = append(v.Backends, newWeightView(m.Listings[i], c))
 		}
@@ -177,12 +178,15 @@ func (x *exchange) systemStats() {
 		Users     int          `json:"users"`
 		Models    int          `json:"models"`
 		Config    loadedView   `json:"configuration"`
+
+		Discovery map[string]discoveryView `json:"discovery"`
 	}{
 		stamp(time.Now()), s.version, s.uptime(),
 		goView{runtime.Version(), runtime.NumGoroutine(), runtime.GOMAXPROCS(0), mem.HeapAlloc, mem.Sys, mem.NumGC},
 		s.metrics.inFlight.Load(), totals, s.selections(),
 		len(x.view.rt.Keys.Users()), len(x.view.rt.Models()),
 		x.loaded(),
+		s.discoveries(),
 	})
 }
 

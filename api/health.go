@@ -96,9 +96,10 @@ func (x *exchange) v1Health() {
 // livez answers as long as the process can.
 func (x *exchange) livez() { x.text(http.StatusOK, "ok") }
 
-// readyz answers whether requests should be sent here: not while draining.
+// readyz answers whether requests should be sent here: not while draining, nor
+// before the models of discovering providers are known or were asked for in vain.
 func (x *exchange) readyz() {
-	if !x.server.ready.Load() {
+	if !x.server.ready.Load() || !x.server.gateway.Discovered() {
 		x.text(http.StatusServiceUnavailable, "not ready")
 		return
 	}

@@ -44,6 +44,9 @@ var families = []family{
 	{"berry_config_last_reload_successful", "gauge", "1 if the last reload took effect or there was none, 0 if it was refused."},
 	{"berry_config_last_reload_timestamp_seconds", "gauge", "When the last reload was tried; 0 if none was."},
 	{"berry_config_reloads_total", "counter", "Reloads that were tried, by result: success or refused."},
+	{"berry_discovered_models", "gauge", "Models of the discovering provider's list that can be served, as it was last read."},
+	{"berry_discovery_successful", "gauge", "1 if the discovering provider's list could be read the last time, 0 if not: what it named before stays."},
+	{"berry_discovery_last_read_timestamp_seconds", "gauge", "When the discovering provider's list was last read; 0 if it never was."},
 	{"berry_log_lines_dropped_total", "counter", "Log lines lost because the output did not take them."},
 	{"berry_log_write_errors_total", "counter", "Writes of log lines that failed."},
 	{"berry_build_info", "gauge", "Always 1; the labels say what is running."},
@@ -90,6 +93,7 @@ func (s *Server) writeGauges(b *bytes.Buffer) {
 	for _, m := range rt.Models() {
 		fmt.Fprintf(b, "berry_model_healthy_backends{%s} %d\n", labels("model", m.Name), healthyBackends(m))
 	}
+	s.writeDiscoveries(b)
 	fmt.Fprintf(b, "berry_config_generation %d\n", rt.Generation)
 	fmt.Fprintf(b, "berry_config_last_reload_successful %g\n", number(m.reloadOK.Load()))
 	fmt.Fprintf(b, "berry_config_last_reload_timestamp_seconds %d\n", m.reloadAt.Load())

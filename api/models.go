@@ -21,8 +21,8 @@ type modelObject struct {
 	OwnedBy string `json:"owned_by"`
 }
 
-func newModelObject(name string) modelObject {
-	return modelObject{ID: name, Object: "model", Created: modelCreated, OwnedBy: "berry-api"}
+func newModelObject(name string, m *relay.Model) modelObject {
+	return modelObject{ID: name, Object: "model", Created: modelCreated, OwnedBy: ownerOf(m)}
 }
 
 // models lists what the caller may use.
@@ -33,7 +33,7 @@ func (x *exchange) models() {
 	}{"list", []modelObject{}}
 	for _, m := range x.view.rt.Models() {
 		if mayUse(x.rec.User, m) {
-			list.Data = append(list.Data, newModelObject(m.Name))
+			list.Data = append(list.Data, newModelObject(m.Name, m))
 		}
 	}
 	x.json(http.StatusOK, list)
@@ -52,7 +52,7 @@ func (x *exchange) model() {
 		x.fail(noSuchModel(name).WithParam("model"))
 		return
 	}
-	x.json(http.StatusOK, newModelObject(name))
+	x.json(http.StatusOK, newModelObject(name, m))
 }
 
 func noSuchModel(name string) *apierror.Error {

@@ -77,9 +77,10 @@ func New(cfg *config.Loaded, o Options) (*Server, error) {
 	s.certs = newCertificates(s.log)
 	s.exchanges.New = func() any { return &exchange{server: s} }
 	s.gateway, err = relay.New(cfg.Config, relay.Options{
-		Observer: &watcher{metrics: s.metrics, log: s.log, next: o.Observer},
-		Version:  o.Version,
-		Strategy: o.Strategy,
+		Observer:   &watcher{metrics: s.metrics, log: s.log, next: o.Observer},
+		Version:    o.Version,
+		Strategy:   o.Strategy,
+		Discovered: s.log.discovered,
 	})
 	if err != nil {
 		return nil, err

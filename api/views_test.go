@@ -53,7 +53,7 @@ func TestMetricsJSON(t *testing.T) {
 
 func TestModelWeights(t *testing.T) {
 	b := start(t, setup{})
-	const pool = `"pool":{"id":"pool","strategy":"failover","backends":[
+	const pool = `"pool":{"id":"pool","strategy":"failover","discovered":false,"backends":[
 		{"provider":"one","model":"up-1","weight":1,"effective_weight":%s,"share":%s,"healthy":true,"breaker":"closed","excluded":null,"priority":1,"tags":[],
 			"billing_mode":"per_token","input_price":1,"output_price":2,"request_price":0},
 		{"provider":"two","model":"up-2","weight":1,"effective_weight":%s,"share":%s,"healthy":true,"breaker":"closed","excluded":null,"priority":2,"tags":[],
@@ -140,7 +140,7 @@ func TestSystemStats(t *testing.T) {
 		"go":{"version":"GO","goroutines":0,"cpus":0,"heap_bytes":0,"sys_bytes":0,"gc_cycles":0},"requests_in_flight":1,
 		"totals":{"attempts":1,"successful_attempts":1,"failed_attempts":0},
 		"load_balancer":{"total_selections":1,"strategy_distribution":{"failover":1}},"users":4,"models":2,
-		"configuration":{"generation":1,"loaded_at":"TIME","sha256":"HASH","last_reload":null}}`)
+		"configuration":{"generation":1,"loaded_at":"TIME","sha256":"HASH","last_reload":null},"discovery":{}}`)
 }
 
 func TestRateLimitUsage(t *testing.T) {

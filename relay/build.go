@@ -33,9 +33,10 @@ func (g *Gateway) dialectOf(up dialect.Upstream) (dialect.Dialect, error) {
 	}
 }
 
-// build makes a configuration ready to serve. It starts and opens nothing and
-// changes nothing but the fleet, which learns new backends.
-func (g *Gateway) build(cfg *config.Config) (*Runtime, transports, error) {
+// build makes a configuration ready to serve, with what its discovering
+// providers' lists name. It starts and opens nothing and changes nothing but
+// the fleet, which learns new backends.
+func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime, transports, error) {
 	rt := &Runtime{
 		Config:    cfg,
 		Keys:      auth.NewKeyring(cfg.Users, cfg.Models),
@@ -85,6 +86,9 @@ func (g *Gateway) build(cfg *config.Config) (*Runtime, transports, error) {
 	}
 	for id, m := range rt.byID {
 		m.fallback = rt.byID[cfg.Models[id].ContextFallback]
+	}
+	if err := g.discovered(rt, lists); err != nil {
+		return nil, nil, err
 	}
 	sortModels(rt.models)
 	return rt, dials, nil

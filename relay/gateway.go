@@ -27,6 +27,10 @@ type Options struct {
 	// past it the client gets a 200 and comments, and a failure from then on
 	// is a frame inside the stream. 0 means 15 s.
 	HeaderHold time.Duration
+	// Discovered is told when a discovering provider's list names other models
+	// than before, cannot be read any more, or can be again; nil: nobody is. It
+	// is called with no lock held and must not block for long.
+	Discovered func(Discovery)
 }
 
 // Gateway serves requests by its current runtime. New builds it, Run owns its
@@ -46,8 +50,9 @@ type Gateway struct {
 	// readingOn counts the answers that are read on without their client.
 	readingOn atomic.Int64
 
-	reload     sync.Mutex // one Reload at a time; guards transports
+	reload     sync.Mutex // one new runtime at a time; guards transports
 	transports transports
+	discovery  *discovery
 }
 
 // New builds a gateway from a loaded configuration. It starts and opens nothing.
@@ -73,6 +78,7 @@ func New(cfg *config.Config, o Options) (*Gateway, error) {
 		Policy: Policy(cfg),
 		Notify: g.observer.BackendChanged,
 	})
+	g.discovery = newDiscovery(g, o.Discovered)
 	if err := g.Reload(cfg); err != nil {
 		return nil, err
 	}
@@ -90,31 +96,47 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	if old := g.current.Load(); old != nil {
 		generation = old.Generation + 1
 	}
-	rt, dials, err := g.build(cfg)
+	g.discovery.mu.Lock()
+	lists := g.discovery.names()
+	g.discovery.mu.Unlock()
+	rt, dials, err := g.build(cfg, lists)
 	if err != nil {
 		return fmt.Errorf("cannot build the runtime: %w", err)
 	}
 	rt.Generation, rt.LoadedAt = generation, time.Now()
 	// What is above may fail, what is below cannot.
 
+	g.swap(rt, dials)
+	g.discovery.configure(rt)
+	return nil
+}
+
+// swap makes rt the current runtime. It cannot fail. Called under reload.
+func (g *Gateway) swap(rt *Runtime, dials transports) {
 	g.current.Store(rt)
-	g.fleet.SetPolicy(Policy(cfg))
+	g.fleet.SetPolicy(Policy(rt.Config))
 	g.fleet.Retain(rt.backendIDs())
 	g.limiter.Configure(rt.Keys.Users())
 	g.transports.closeUnless(dials)
 	g.transports = dials
-	return nil
 }
 
-// Run does the gateway's background work, the health checks, until ctx ends;
-// then it joins all that it started, closes idle upstream connections and
-// returns nil. Call it once.
+// Run does the gateway's background work, the health checks and the reading of
+// discovering providers' model lists, until ctx ends; then it joins all that it
+// started, closes idle upstream connections and returns nil. Call it once.
 func (g *Gateway) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var discovering sync.WaitGroup
+	discovering.Go(func() { g.discovery.run(ctx) })
 	err := g.fleet.Run(ctx, prober{g})
+	failed := err != nil && ctx.Err() == nil
+	cancel()
+	discovering.Wait()
 	g.reload.Lock()
 	defer g.reload.Unlock()
 	g.transports.closeUnless(nil)
-	if err != nil && ctx.Err() == nil {
+	if failed {
 		return fmt.Errorf("cannot check backends: %w", err)
 	}
 	return nil

@@ -159,11 +159,19 @@ func (p prober) Probe(ctx context.Context, c loadbalance.Check) []loadbalance.Ou
 		}
 		return out
 	}
-	for i, r := range (&probe{up: up, start: time.Now()}).run(ctx, c) {
+	one := &probe{up: up, start: time.Now()}
+	if up.Provider.Discover {
+		one.heard = func(r result) { p.g.discovery.take(one, r, checkReading) }
+	}
+	for i, r := range one.run(ctx, c) {
 		if r.noEndpoint() {
 			return nil
 		}
 		out[i] = r.outcome()
+		if r.Kind == loadbalance.Model && up.Provider.Discover && !p.g.Current().lists(c.IDs[i]) {
+			// It was served because the list named it, and is no more.
+			out[i] = loadbalance.Outcome{Kind: loadbalance.Cancelled}
+		}
 	}
 	return out
 }

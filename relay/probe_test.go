@@ -115,7 +115,7 @@ func TestCheckProviderByItsModelList(t *testing.T) {
 	f(mockllm.Always(mockllm.JSON(200, nil, `[{"id":"m1"},{"id":"m2"},{"id":"m3"},{"id":7},{}]`)), "", good)
 	f(mockllm.Always(list("m1:latest", "m2")), "",
 		relay.Report{Check: relay.CheckedModels, OK: true, Status: 200, Models: []string{"m1:latest", "m2"}})
-	f(mockllm.Always(list()), "", relay.Report{Check: relay.CheckedModels, OK: true, Status: 200})
+	f(mockllm.Always(list()), "", relay.Report{Check: relay.CheckedModels, OK: true, Status: 200, Models: []string{}})
 	f(mockllm.Always(list("m2", "m3")), "", relay.Report{
 		Check: relay.CheckedModels, Kind: loadbalance.Model, Status: 200, Models: []string{"m2", "m3"},
 		Message: `the provider's model list does not name "m1"; correct the model in the backends that list it, or disable them`,

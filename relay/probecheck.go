@@ -21,6 +21,8 @@ type probe struct {
 	start time.Time
 	// answering is set while an answer is read: its header has come.
 	answering bool
+	// heard is told of each model list that was asked for; may be nil.
+	heard func(result)
 }
 
 // result is a Report and what only this package wants to know.
@@ -81,6 +83,14 @@ const maxList = 8 << 20
 
 // list reads the provider's model list.
 func (p *probe) list(ctx context.Context) result {
+	r := p.readList(ctx)
+	if p.heard != nil {
+		p.heard(r)
+	}
+	return r
+}
+
+func (p *probe) readList(ctx context.Context) result {
 	req, err := p.up.dialect.List(ctx)
 	if err != nil {
 		return p.failed(CheckedModels, loadbalance.Caller, "the request for the model list cannot be made: %v", err)

@@ -37,6 +37,9 @@ type Model struct {
 	// whose wire format Berry speaks. Balancer's candidates are in this order.
 	Listings []config.Listing
 	Balancer *loadbalance.Balancer
+	// Discovered says that its providers' lists name it, under this very name,
+	// and the configuration does not.
+	Discovered bool
 
 	targets  []target // what Listings lead to, by a lease's index
 	fallback *Model   // context_fallback; nil for none
@@ -98,6 +101,13 @@ func (rt *Runtime) backendIDs() []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(ids))
+}
+
+// lists reports whether some model lists the backend with that id.
+func (rt *Runtime) lists(backend string) bool {
+	return slices.ContainsFunc(rt.models, func(m *Model) bool {
+		return slices.ContainsFunc(m.Listings, func(l config.Listing) bool { return l.Backend() == backend })
+	})
 }
 
 // allowsTags reports whether the user's tags leave at least one listing.

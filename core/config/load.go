@@ -137,7 +137,6 @@ func (l *loader) read() *Config {
 	l.checkModels(cfg)
 	l.checkUsers(cfg)
 	l.warnModes(cfg)
-	l.warnPending(cfg, pending())
 	return cfg
 }
 

@@ -40,6 +40,7 @@ func (l *loader) checkProviders(cfg *Config) {
 		}
 		l.checkFormat(at, &p)
 		l.checkSafety(at, &p)
+		l.checkDiscover(at, &p)
 		if p.TimeoutSeconds == 0 {
 			p.TimeoutSeconds = cfg.Settings.RequestTimeoutSeconds
 		}
@@ -176,6 +177,17 @@ func (l *loader) checkFormat(at func(...any) []any, p *Provider) {
 	f("max_tokens", p.MaxTokens != 0, TypeClaude)
 	f("token_limit", p.TokenLimit != "" && p.TokenLimit != TokenLimitAsSent, TypeOpenAI, TypeAzure)
 	f("safety_settings", len(p.SafetySettings) > 0, TypeGemini)
+}
+
+// checkDiscover refuses what could only disappoint.
+func (l *loader) checkDiscover(at func(...any) []any, p *Provider) {
+	switch {
+	case !p.Discover:
+	case p.BackendType == TypeAzure:
+		l.wrong(at("discover"), "Azure's list does not name the deployments that can be called; write them as backends of models")
+	case p.HealthCheck == "chat":
+		l.wrong(at("discover"), `with health_check = "chat" each model that is found would be paid for at every check; write "auto" or "models"`)
+	}
 }
 
 // checkSafety looks only at the words' form: Google adds categories.

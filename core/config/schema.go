@@ -123,7 +123,7 @@ type Provider struct {
 	StreamUsage           bool       `toml:"stream_usage" default:"true" doc:"Ask a streaming provider for the token usage. Switch off for servers that refuse stream_options.include_usage."`
 	SafetySettings        Thresholds `toml:"safety_settings" sample:"HARM_CATEGORY_HARASSMENT=BLOCK_ONLY_HIGH" doc:"gemini: the threshold of each harm category, such as BLOCK_NONE, sent with every request. Categories that are left out keep Google's default."`
 	MaxConcurrentRequests int        `toml:"max_concurrent_requests" default:"0" min:"0" max:"1000000" doc:"Most requests in flight at this provider, 0 for no limit."`
-	Discover              bool       `toml:"discover" default:"false" doc:"Serve the models that the provider's list names under their own names. What models defines wins."`
+	Discover              bool       `toml:"discover" default:"false" doc:"Serve the models that the provider's list names under their own names, balanced over all discovering providers that have them. The list is read at the start and every settings.health_check_interval_seconds. What models defines wins. Not for azure, whose list does not name deployments, and not with health_check chat, which would pay for every model found."`
 }
 
 // Thresholds are Gemini's safety settings: a threshold by harm category.

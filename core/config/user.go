@@ -19,11 +19,15 @@ type allowed struct {
 	known map[string]bool
 	names []string          // the same, sorted
 	hints map[string]string // by entry: many users may have the same wrong one
+	more  bool              // a provider may have models that the file does not name
 }
 
-func newAllowed(models map[string]Model) *allowed {
+func newAllowed(cfg *Config) *allowed {
 	a := &allowed{known: make(map[string]bool), hints: make(map[string]string)}
-	for _, m := range models {
+	for _, p := range cfg.Providers {
+		a.more = a.more || p.Enabled && p.Discover
+	}
+	for _, m := range cfg.Models {
 		a.known[m.ID], a.known[m.Name] = true, true
 		for _, alias := range m.Aliases {
 			a.known[alias] = true
@@ -45,7 +49,7 @@ func (a *allowed) hint(entry string) string {
 // checkUsers checks every user and finds out the hash of each token.
 func (l *loader) checkUsers(cfg *Config) {
 	byHash := make(map[string]string) // token_sha256 -> user id
-	allowed := newAllowed(cfg.Models)
+	allowed := newAllowed(cfg)
 	for _, id := range l.ids("users") {
 		u, ok := cfg.Users[id]
 		if !ok {
@@ -68,7 +72,7 @@ func (l *loader) checkUsers(cfg *Config) {
 			l.checkTag(at("tags", i), tag)
 		}
 		for i, entry := range u.AllowedModels {
-			if !allowed.known[entry] {
+			if !allowed.known[entry] && !allowed.more {
 				path := at("allowed_models", i)
 				l.warn(path, "no model has the id, name or alias %s%s", l.quote(path, entry), allowed.hint(entry))
 			}

@@ -87,7 +87,8 @@ type Dialect interface {
 	Stream(m *Meta) StreamDecoder
 	// List makes the request for the provider's list of models, which costs
 	// nothing; ReadList reads the names out of its answer and is false when
-	// body is no such list.
+	// body is no such list. nil, other than an empty list, means that the answer
+	// does not say which models there are.
 	List(ctx context.Context) (*http.Request, error)
 	ReadList(body []byte) (models []string, ok bool)
 	// Fault turns an answer with another status into the error for the client.

@@ -112,7 +112,8 @@ func (d *Dialect) List(ctx context.Context) (*http.Request, error) {
 	return req.WithContext(ctx), nil
 }
 
-// ReadList implements dialect.Dialect.
+// ReadList implements dialect.Dialect. A list with another page to follow says
+// nothing: what it does not name may still be there.
 func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 	if !valid(body) {
 		return nil, false
@@ -121,7 +122,10 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 	if !list.IsArray() {
 		return nil, false
 	}
-	var ids []string
+	if gjson.GetBytes(body, "has_more").Bool() {
+		return nil, true
+	}
+	ids := []string{}
 	for _, m := range list.Array() {
 		if id := m.Get("id"); id.Type == gjson.String && id.Str != "" {
 			ids = append(ids, id.Str)

@@ -101,7 +101,8 @@ func TestReadList(t *testing.T) {
 		}
 	}
 	f(`{"data":[{"type":"model","id":"a"},{"id":5},{"id":"b"}],"has_more":false}`, []string{"a", "b"}, true)
-	f(`{"data":[]}`, nil, true)
+	f(`{"data":[]}`, []string{}, true)
+	f(`{"data":[{"type":"model","id":"a"}],"has_more":true}`, nil, true)
 	f(`{"data":{}}`, nil, false)
 	f(`<html>`, nil, false)
 }

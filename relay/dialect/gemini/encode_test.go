@@ -281,7 +281,9 @@ func TestReadList(t *testing.T) {
 		}
 	}
 	f(`{"models":[{"name":"models/a","displayName":"A"},{"name":"tunedModels/b"},{"name":"models/c"},{}]}`, []string{"a", "tunedModels/b", "models/c"}, true)
-	f(`{"models":[]}`, nil, true)
+	f(`{"models":[]}`, []string{}, true)
+	f(`{"models":[{"name":"models/a","supportedGenerationMethods":["embedContent"]},
+		{"name":"models/b","supportedGenerationMethods":["countTokens","generateContent"]}]}`, []string{"b"}, true)
 	f(`{"models":[{"name":"models/a"}],"nextPageToken":"x"}`, nil, true)
 	f(`{"data":[]}`, nil, false)
 	f(`{`, nil, false)

@@ -148,8 +148,9 @@ func (d *Dialect) List(ctx context.Context) (*http.Request, error) {
 }
 
 // ReadList implements dialect.Dialect. Names come without their collection,
-// but for those that the configuration writes with it. A list with another
-// page to follow counts as empty: what it does not name may still be there.
+// but for those that the configuration writes with it. Models that generate no
+// content, such as those for embeddings, are left out. A list with another page
+// to follow says nothing: what it does not name may still be there.
 func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 	if !isJSON(body) {
 		return nil, false
@@ -161,9 +162,12 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 	if gjson.GetBytes(body, "nextPageToken").Str != "" {
 		return nil, true
 	}
-	var names []string
+	names := []string{}
 	for _, m := range list.Array() {
 		name := m.Get("name").Str
+		if methods := m.Get("supportedGenerationMethods"); methods.IsArray() && !generates(methods) {
+			continue
+		}
 		if !slices.Contains(d.models, name) {
 			name = strings.TrimPrefix(name, "models/")
 		}
@@ -172,6 +176,11 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 		}
 	}
 	return names, true
+}
+
+// generates reports whether a model answers what Berry asks.
+func generates(methods gjson.Result) bool {
+	return slices.ContainsFunc(methods.Array(), func(m gjson.Result) bool { return m.Str == "generateContent" })
 }
 
 var errNoAnswer = errors.New("the answer is not generated content")

@@ -33,7 +33,7 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 	if !list.IsArray() {
 		return nil, false
 	}
-	var ids []string
+	ids := []string{}
 	for _, m := range list.Array() {
 		if id := m.Get("id"); id.Type == gjson.String && id.Str != "" {
 			ids = append(ids, id.Str)
