@@ -20,7 +20,7 @@ const deploy = "../deploy/"
 // kind of fate was made.
 func everything(t *testing.T) (b *berry, p page) {
 	t.Helper()
-	b = start(t, setup{one: breaking, two: failing})
+	b = start(t, setup{one: breaking, two: failing, config: "[providers.finder]\nbase_url = \"%[2]s\"\ndiscover = true\n" + usual})
 	res := b.open(`{"model":"pool","stream":true,"messages":[{"role":"user","content":"Hello"}]}`)
 	if _, err := io.ReadAll(res.Body); err != nil {
 		t.Fatal(err)

@@ -7,24 +7,15 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 )
 
 const (
-	// maxDiscovered bounds what is served of one provider's list, the first
-	// names that it has: a list is somebody else's, and each name costs memory,
-	// series and a place in every view.
-	maxDiscovered = 1000
-	// maxNameBytes bounds one name.
-	maxNameBytes = 256
 	// maxReadings bounds the lists that are read at one time.
 	maxReadings = 16
 	// firstReadingRetry is the pause after the first failure to read a list; it
@@ -299,48 +290,6 @@ func (d *discovery) names() map[string][]string {
 	out := make(map[string][]string, len(d.lists))
 	for id, l := range d.lists {
 		out[id] = l.Models
-	}
-	return out
-}
-
-// servable are the names of a list that was read, or why there are none to be had.
-func (p *probe) servable(r result) (names []string, left int, failure string) {
-	switch {
-	case r.noEndpoint():
-		return nil, 0, fmt.Sprintf("the provider has no model list (status %d), so that there is nothing to discover", r.Status)
-	case !r.OK:
-		return nil, 0, r.Message
-	case r.Models == nil:
-		return nil, 0, "the provider's list does not say which models there are"
-	}
-	seen := map[string]bool{}
-	for _, name := range r.Models {
-		switch {
-		case seen[name]:
-		case len(names) == maxDiscovered || !p.usable(name):
-			left++
-		default:
-			seen[name] = true
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names, left, ""
-}
-
-// usable reports whether a name can be served and shown.
-func (p *probe) usable(name string) bool {
-	return name != "" && len(name) <= maxNameBytes && utf8.ValidString(name) && p.masked(name) == name &&
-		!strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
-}
-
-// missing are the names of a that b does not have; both are sorted.
-func missing(a, b []string) []string {
-	var out []string
-	for _, name := range a {
-		if _, found := slices.BinarySearch(b, name); !found {
-			out = append(out, name)
-		}
 	}
 	return out
 }

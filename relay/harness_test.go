@@ -55,7 +55,10 @@ type setup struct {
 	settings func(s *config.Settings)
 	provider func(id string, p *config.Provider)
 	scripts  map[string]mockllm.Script // by provider id
-	hold     time.Duration             // 0: the usual one
+	// behaviours are those of mocks without a script, by provider id.
+	behaviours map[string]mockllm.Behaviour
+	discovered func(relay.Discovery)
+	hold       time.Duration // 0: the usual one
 }
 
 // usual has one model per case of the conformance list: gpt-a on u1, pool on
@@ -95,6 +98,9 @@ func start(t *testing.T, s setup) *berry {
 	}
 	for _, id := range s.ids {
 		b.u[id] = mockllm.Start(t, s.scripts[id])
+		if err := b.u[id].SetBehaviour(s.behaviours[id]); err != nil {
+			t.Fatal(err)
+		}
 		fmt.Fprintf(&toml, "[providers.%s]\nname = %q\nbase_url = %q\napi_key = %q\n", id, id, b.u[id].URL, "provider-key-of-"+id)
 	}
 	if s.toml == "" {
@@ -119,7 +125,9 @@ func start(t *testing.T, s setup) *berry {
 		}
 		cfg.Providers[id] = p
 	}
-	b.gw, err = relay.New(cfg, relay.Options{Observer: b.obs, Version: "test", HeaderHold: cmp.Or(s.hold, hold)})
+	b.gw, err = relay.New(cfg, relay.Options{
+		Observer: b.obs, Version: "test", HeaderHold: cmp.Or(s.hold, hold), Discovered: s.discovered,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
