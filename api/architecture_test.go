@@ -185,7 +185,7 @@ func check(fsys fs.FS) []string {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() {
+		if !d.Type().IsRegular() || d.Name() == ".git" { // a file in a worktree
 			return nil
 		}
 		data, err := fs.ReadFile(fsys, file)
