@@ -64,7 +64,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 
 // call sends the request and judges what comes.
 func (x *exchange) call(c *call) verdict {
-	x.in.Model, x.in.Dropped = c.t.model, nil
+	x.in.Model, x.in.Dropped, x.in.OlderCalls = c.t.model, nil, false
 	x.meta.DropReasoning = !c.t.up.Provider.Reasoning
 	req, err := c.t.up.dialect.Encode(c.ctx, &x.in)
 	if err != nil {
@@ -73,6 +73,7 @@ func (x *exchange) call(c *call) verdict {
 		}
 		return verdict{kind: loadbalance.Caller, err: apierror.New(apierror.Internal, "the request could not be put into the provider's form")}
 	}
+	x.meta.OlderCalls = x.in.OlderCalls
 	resp, err := c.t.up.transport.RoundTrip(req)
 	if err != nil {
 		return x.broken(c)

@@ -71,9 +71,9 @@ func TestP36RequestMapping(t *testing.T) {
 		if a.Status != 200 {
 			t.Fatalf("%s: %d %s", model, a.Status, a.Body)
 		}
-		want := "user,logit_bias"
+		want := "logit_bias,user"
 		if thinking == nil {
-			want = "reasoning_effort," + want
+			want = "logit_bias,reasoning_effort,user"
 		}
 		if got := a.Header.Get("X-Berry-Dropped-Params"); got != want {
 			t.Errorf("%s: dropped %q, want %q", model, got, want)
@@ -239,7 +239,7 @@ func TestGeminiErrors(t *testing.T) {
 	f(400, mockllm.GeminiFault(400, "INVALID_ARGUMENT", "bad"), 400, "invalid_argument")
 	f(400, mockllm.GeminiFault(400, "INVALID_ARGUMENT", "API key not valid", `{"reason":"API_KEY_INVALID"}`), 502, "upstream_auth_failed")
 	f(403, mockllm.GeminiFault(403, "PERMISSION_DENIED", "no"), 502, "upstream_auth_failed")
-	f(404, mockllm.GeminiFault(404, "NOT_FOUND", "gone"), 404, "not_found")
+	f(404, mockllm.GeminiFault(404, "NOT_FOUND", "gone"), 404, "model_not_found")
 	f(503, mockllm.GeminiFault(503, "UNAVAILABLE", "busy"), 503, "upstream_error")
 	f(504, mockllm.GeminiFault(504, "DEADLINE_EXCEEDED", "late"), 504, "upstream_error")
 	f(500, mockllm.GeminiFault(500, "INTERNAL", "oh"), 502, "upstream_error")

@@ -182,7 +182,8 @@ func (p *pump) over() verdict {
 		return p.failed(err)
 	}
 	p.out = append(p.out, doneFrame...)
-	if !p.flush() || x.gate.left() {
+	early := x.left()
+	if !p.flush() || early || x.gate.left() {
 		x.clientLeft = true // with a whole answer, or nearly
 	}
 	p.drain()

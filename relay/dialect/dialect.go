@@ -34,6 +34,9 @@ type Request struct {
 	// Dropped is set by Encode: the request's parameters that the upstream's
 	// format cannot carry and that were left out.
 	Dropped []string
+	// OlderCalls is set by Encode: the client describes functions in the older
+	// form, so that its answer must have the older form of calls too.
+	OlderCalls bool
 }
 
 // Usage is what one answer consumed, in tokens. CachedInput and CacheWrite are
@@ -67,13 +70,16 @@ type Meta struct {
 	WantUsage bool
 	// DropReasoning leaves the model's reasoning text out of the answer.
 	DropReasoning bool
+	// OlderCalls makes a call of the answer a function_call.
+	OlderCalls bool
 }
 
 // Dialect is one upstream wire format, bound to one Upstream. Values are safe
 // for concurrent use.
 type Dialect interface {
 	// Encode makes the upstream request for one attempt. It may be called again
-	// for a retry and does not keep in, nor change anything in it but Dropped.
+	// for a retry and does not keep in, nor change anything in it but Dropped and
+	// OlderCalls.
 	// The request's body is closed by the transport; a caller that does not
 	// send it closes it. An error that is an *apierror.Error is the answer for
 	// the client: the request holds what this format cannot say.

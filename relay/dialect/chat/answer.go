@@ -13,6 +13,7 @@ type Answer struct {
 	Content   string
 	Reasoning string
 	Refusal   string
+	Citations []Citation
 	Calls     []AnswerCall
 	Logprobs  string // the choice's log probabilities, as JSON; "" for none
 	Finish    string // one of the finish reasons
@@ -27,8 +28,8 @@ type AnswerCall struct {
 	Extra     string // as for CallHead
 }
 
-// Append appends the answer as a chat.completion. Content, Refusal and the
-// tool calls are left out or null where they are empty, the reasoning also
+// Append appends the answer as a chat.completion. Content, Refusal, the
+// citations and the tool calls are left out or null where they are empty, the reasoning also
 // where m says so.
 func (a *Answer) Append(dst []byte, m *dialect.Meta) []byte {
 	dst = appendHead(dst, "chat.completion", answerHead{a.ID, a.Created, m.Model})
@@ -38,6 +39,23 @@ func (a *Answer) Append(dst []byte, m *dialect.Meta) []byte {
 	if a.Reasoning != "" && !m.DropReasoning {
 		dst = AppendText(append(dst, `,"reasoning_content":`...), a.Reasoning)
 	}
+	if len(a.Citations) > 0 {
+		dst = appendAnnotations(append(dst, ','), a.Citations)
+	}
+	if m.OlderCalls {
+		dst = a.appendCall(dst)
+	} else {
+		dst = a.appendCalls(dst)
+	}
+	dst = append(append(append(append(append(dst, `},"logprobs":`...), cmp.Or(a.Logprobs, "null")...), `,"finish_reason":"`...), wording(a.Finish, m.OlderCalls)...), '"')
+	if a.Native != "" {
+		dst = AppendText(append(dst, `,"native_finish_reason":`...), a.Native)
+	}
+	dst = append(dst, `}],"usage":`...)
+	return append(AppendUsage(dst, a.Usage), '}')
+}
+
+func (a *Answer) appendCalls(dst []byte) []byte {
 	for i, c := range a.Calls {
 		if i == 0 {
 			dst = append(dst, `,"tool_calls":[`...)
@@ -55,12 +73,16 @@ func (a *Answer) Append(dst []byte, m *dialect.Meta) []byte {
 	if len(a.Calls) > 0 {
 		dst = append(dst, ']')
 	}
-	dst = append(append(append(append(append(dst, `},"logprobs":`...), cmp.Or(a.Logprobs, "null")...), `,"finish_reason":"`...), a.Finish...), '"')
-	if a.Native != "" {
-		dst = AppendText(append(dst, `,"native_finish_reason":`...), a.Native)
+	return dst
+}
+
+// appendCall is appendCalls for the older form, which has room for one.
+func (a *Answer) appendCall(dst []byte) []byte {
+	if len(a.Calls) == 0 {
+		return dst
 	}
-	dst = append(dst, `}],"usage":`...)
-	return append(AppendUsage(dst, a.Usage), '}')
+	dst = AppendText(append(dst, `,"function_call":{"name":`...), a.Calls[0].Name)
+	return append(AppendText(append(dst, `,"arguments":`...), a.Calls[0].Arguments), '}')
 }
 
 func textOrNull(dst []byte, s string) []byte {

@@ -14,16 +14,24 @@ const (
 	FinishLength = "length"
 	FinishTools  = "tool_calls"
 	FinishFilter = "content_filter"
+
+	finishCall = "function_call" // the older form of FinishTools
 )
 
 // Chunks writes the chunks of one streamed answer with one choice. Its methods
 // append one whole event to dst. What they take as JSON is a JSON string with
 // its quotes, which goes out as it is.
-type Chunks struct{ head []byte }
+type Chunks struct {
+	head  []byte
+	older bool // a call is a function_call, and there is one at most
+}
 
 // NewChunks returns a writer for an answer; created is in seconds since 1970.
 func NewChunks(id string, created int64, m *dialect.Meta) *Chunks {
-	return &Chunks{head: appendHead([]byte("data: "), "chat.completion.chunk", answerHead{id, created, m.Model})}
+	return &Chunks{
+		head:  appendHead([]byte("data: "), "chat.completion.chunk", answerHead{id, created, m.Model}),
+		older: m.OlderCalls,
+	}
 }
 
 type answerHead struct {
@@ -100,8 +108,16 @@ type CallHead struct {
 	Extra string
 }
 
-// Call appends the chunk that begins a tool call; its arguments follow.
+// Call appends the chunk that begins a tool call; its arguments follow. In the
+// older form of calls, which has no ids, all but the first are left out.
 func (c *Chunks) Call(dst []byte, h CallHead) []byte {
+	switch {
+	case c.older && h.Index > 0:
+		return dst
+	case c.older:
+		dst = AppendText(c.open(dst, `"function_call":{"name":`), h.Name)
+		return append(append(dst, `,"arguments":""}`...), deltaClose...)
+	}
 	dst = strconv.AppendInt(c.open(dst, `"tool_calls":[{"index":`), int64(h.Index), 10)
 	dst = AppendText(append(dst, `,"id":`...), h.ID)
 	dst = AppendText(append(dst, `,"type":"function","function":{"name":`...), h.Name)
@@ -114,6 +130,12 @@ func (c *Chunks) Call(dst []byte, h CallHead) []byte {
 
 // Arguments appends a piece of a begun call's arguments, as JSON.
 func (c *Chunks) Arguments(dst []byte, index int, text string) []byte {
+	switch {
+	case c.older && index > 0:
+		return dst
+	case c.older:
+		return append(append(append(c.open(dst, `"function_call":{"arguments":`), text...), '}'), deltaClose...)
+	}
 	dst = strconv.AppendInt(c.open(dst, `"tool_calls":[{"index":`), int64(index), 10)
 	dst = append(append(dst, `,"function":{"arguments":`...), text...)
 	return append(append(dst, "}}]"...), deltaClose...)
@@ -123,11 +145,19 @@ func (c *Chunks) Arguments(dst []byte, index int, text string) []byte {
 // word where the reason says less than it did, else "".
 func (c *Chunks) Finish(dst []byte, reason, native string) []byte {
 	dst = append(append(dst, c.head...), `{"index":0,"delta":{},"finish_reason":"`...)
-	dst = append(append(dst, reason...), '"')
+	dst = append(append(dst, wording(reason, c.older)...), '"')
 	if native != "" {
 		dst = AppendText(append(dst, `,"native_finish_reason":`...), native)
 	}
 	return append(dst, "}]}\n\n"...)
+}
+
+// wording is a finish reason as it goes out.
+func wording(reason string, older bool) string {
+	if older && reason == FinishTools {
+		return finishCall
+	}
+	return reason
 }
 
 // Usage appends the chunk with the totals; only to a client that asked for it.

@@ -124,6 +124,12 @@ func (r *Request) Choice() *ToolChoice {
 	return r.FunctionCall
 }
 
+// OlderCalls reports whether the request describes its functions in the older
+// form, in which an answer makes one call at most.
+func (r *Request) OlderCalls() bool {
+	return len(r.Functions) > 0 && len(r.Functions) == len(r.Tools) // checkTools has added them
+}
+
 // checkTools brings the older form of tools into the newer and checks names.
 func (r *Request) checkTools() error {
 	for i := range r.Tools {

@@ -35,10 +35,18 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 		a.ID = newID()
 	}
 	var reasoning []jsontext.Value
+	var cites cited
 	for _, b := range in.Get("content").Array() {
 		switch b.Get("type").Str {
 		case "text":
-			a.Content += b.Get("text").String()
+			from, text := cites.at, b.Get("text").String()
+			a.Content += text
+			cites.said(text)
+			var all []chat.Citation
+			for _, c := range b.Get("citations").Array() {
+				all = cites.add(all, c)
+			}
+			a.Citations = append(a.Citations, cites.places(all, from)...)
 		case "thinking":
 			a.Reasoning += b.Get("thinking").String()
 			reasoning = append(reasoning, jsontext.Value(b.Raw))

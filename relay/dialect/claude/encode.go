@@ -1,6 +1,7 @@
 package claude
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,6 +36,7 @@ func (d *Dialect) encode(in *dialect.Request) ([]byte, []string, error) {
 		return nil, nil, fmt.Errorf("cannot read the model's name: %w", err)
 	}
 	e := &encoding{in: req, model: readModel(name)}
+	in.OlderCalls = req.OlderCalls()
 	e.out.Model, e.out.Stream = in.Model, in.Scan.Stream
 	if err := e.refuse(); err != nil {
 		return nil, nil, err
@@ -65,13 +67,8 @@ func (d *Dialect) encode(in *dialect.Request) ([]byte, []string, error) {
 // refuse turns away what cannot be said in this format and whose loss would
 // change what the client gets.
 func (e *encoding) refuse() error {
-	switch {
-	case e.in.N != nil && *e.in.N != 1:
+	if e.in.N != nil && *e.in.N != 1 {
 		return chat.Refuse("n", "n must be 1 for this model: it gives one answer at a time")
-	case len(e.in.Functions) > 0:
-		return chat.Refuse("functions", "functions cannot be carried to this model: use tools")
-	case e.in.FunctionCall != nil:
-		return chat.Refuse("function_call", "function_call cannot be carried to this model: use tool_choice")
 	}
 	if m := e.in.MaxOutput(); m != nil && *m < 1 {
 		return chat.Refuse("max_completion_tokens", "max_completion_tokens must be at least 1")
@@ -100,10 +97,11 @@ func (e *encoding) limits(configured int64) {
 			e.out.StopSequences = append(e.out.StopSequences, s)
 		}
 	}
-	for _, id := range []string{e.in.SafetyID, e.in.User} {
-		if id != "" && e.out.Metadata == nil {
-			e.out.Metadata = &metadata{UserID: id}
-		}
+	if id := cmp.Or(e.in.SafetyID, e.in.User); id != "" {
+		e.out.Metadata = &metadata{UserID: id}
+	}
+	if e.in.SafetyID != "" { // there is room for one
+		e.drop("user")
 	}
 }
 
@@ -136,6 +134,7 @@ func (e *encoding) sampling() {
 // carried are the parameters that are translated or that Berry itself reads.
 var carried = [...]string{
 	"model", "messages", "stream", "stream_options", "backend", "tools", "tool_choice", "parallel_tool_calls",
+	"functions", "function_call",
 	"max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop", "n", "user", "safety_identifier",
 	"response_format", "reasoning_effort", "thinking",
 }
@@ -151,22 +150,5 @@ func (e *encoding) leaveOut() {
 			e.drop(name)
 		}
 	}
-	slices.Sort(e.dropped)
-	for i, name := range e.dropped {
-		e.dropped[i] = printable(name)
-	}
-}
-
-// printable makes a name that a client chose safe in a header.
-func printable(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if r > ' ' && r < 0x7f && r != ',' {
-			return r
-		}
-		return '?'
-	}, name)
-	if len(name) > 64 {
-		name = name[:64]
-	}
-	return name
+	e.dropped = chat.Dropped(e.dropped)
 }

@@ -130,7 +130,7 @@ func TestAnswers(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			m := &dialect.Meta{Model: []byte(`"asked"`), DropReasoning: strings.Contains(c.Name, "without reasoning")}
+			m := &dialect.Meta{Model: []byte(`"asked"`), DropReasoning: strings.Contains(c.Name, "without reasoning"), OlderCalls: strings.Contains(c.Name, "the older form")}
 			got, _, err := bound(t, nil).Decode(c.In, m)
 			if err != nil {
 				t.Fatal(err)
@@ -197,6 +197,7 @@ func run(in string, m *dialect.Meta, d *Dialect) (out string, whole bool, err er
 func metaOf(name string) *dialect.Meta {
 	return &dialect.Meta{
 		Model: []byte(`"asked"`), WantUsage: !strings.Contains(name, "nousage"), DropReasoning: strings.Contains(name, "noreasoning"),
+		OlderCalls: strings.Contains(name, "older_calls"),
 	}
 }
 

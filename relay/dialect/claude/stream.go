@@ -23,6 +23,7 @@ type decoder struct {
 	calls    int                  // tool calls begun; the next one's index
 	firstID  string               // of the first call
 	recall   recall
+	cites    cited
 	counts   counts
 	finished bool
 	text     int // bytes of content
@@ -35,6 +36,8 @@ type openBlock struct {
 	input string // of a tool_use: the arguments that came with the start
 	said  bool   // of a tool_use: arguments went out
 	think thinkingBlock
+	from  int             // of a text: where it begins
+	cites []chat.Citation // of a text
 }
 
 // maxOpen bounds how many blocks may be open at a time.
@@ -123,6 +126,10 @@ func (d *decoder) blockStart(dst []byte, ev gjson.Result) ([]byte, dialect.State
 	d.open[ev.Get("index").Int()] = b
 	switch b.kind {
 	case "text":
+		b.from = d.cites.at
+		for _, c := range in.Get("citations").Array() {
+			b.cites = d.cites.add(b.cites, c)
+		}
 		return d.content(dst, in.Get("text"))
 	case "thinking":
 		d.recall.begin(&b.think, in)
@@ -160,6 +167,10 @@ func (d *decoder) delta(dst []byte, ev gjson.Result) ([]byte, dialect.State, err
 			d.recall.text(&b.think, text)
 		}
 		return d.reasoning(dst, text)
+	case "citations_delta":
+		if b != nil {
+			b.cites = d.cites.add(b.cites, in.Get("citation"))
+		}
 	case "signature_delta":
 		if b != nil {
 			d.recall.sign(&b.think, in.Get("signature"))
@@ -184,6 +195,7 @@ func (d *decoder) content(dst []byte, text gjson.Result) ([]byte, dialect.State,
 		return dst, dialect.Lifecycle, nil
 	}
 	d.text += len(text.Raw) - 2
+	d.cites.said(text.Str)
 	return d.out.Content(dst, text.Raw), dialect.Content, nil
 }
 
@@ -197,74 +209,6 @@ func (d *decoder) reasoning(dst []byte, text gjson.Result) ([]byte, dialect.Stat
 	}
 	return d.out.Reasoning(dst, text.Raw), dialect.Content, nil
 }
-
-func (d *decoder) blockStop(dst []byte, ev gjson.Result) ([]byte, dialect.State, error) {
-	index := ev.Get("index").Int()
-	b := d.open[index]
-	if b == nil || d.finished {
-		return dst, dialect.Lifecycle, nil
-	}
-	delete(d.open, index)
-	d.recall.end(&b.think)
-	return d.endCall(dst, b), dialect.Lifecycle, nil
-}
-
-// endCall gives a call that came without pieces its arguments.
-func (d *decoder) endCall(dst []byte, b *openBlock) []byte {
-	if b.kind != "tool_use" || b.said {
-		return dst
-	}
-	b.said = true
-	if b.input == "" {
-		b.input = "{}"
-	}
-	return d.out.Arguments(dst, b.index, string(chat.AppendText(nil, b.input)))
-}
-
-// messageDelta ends the choice: what follows is only the end of the stream.
-func (d *decoder) messageDelta(dst []byte, ev gjson.Result) ([]byte, dialect.State, error) {
-	d.counts.read(ev.Get("usage"))
-	reason := ev.Get("delta.stop_reason")
-	if d.finished || isEmpty(reason) {
-		return dst, dialect.Lifecycle, nil
-	}
-	dst = d.begun(dst)
-	d.finished = true
-	for len(d.open) > 0 { // in order, also where a stop is missing
-		first := d.firstOpen()
-		dst = d.endCall(dst, d.open[first])
-		delete(d.open, first)
-	}
-	d.d.thoughts.keep(d.firstID, d.recall.blocks)
-	why, native := finish(reason.Str, d.calls > 0)
-	if why == chat.FinishFilter {
-		if words := ev.Get("delta.stop_details.explanation"); !isEmpty(words) {
-			dst = d.out.Refusal(dst, words.Raw)
-		}
-	}
-	return d.out.Finish(dst, why, native), dialect.Content, nil
-}
-
-func (d *decoder) firstOpen() int64 {
-	first, found := int64(0), false
-	for i := range d.open {
-		if !found || i < first {
-			first, found = i, true
-		}
-	}
-	return first
-}
-
-// End implements dialect.StreamDecoder: the totals, for a client that wants them.
-func (d *decoder) End(dst []byte) []byte {
-	if !d.m.WantUsage || d.out == nil {
-		return dst
-	}
-	return d.out.Usage(dst, d.Usage())
-}
-
-// Finished implements dialect.StreamDecoder.
-func (d *decoder) Finished() bool { return d.finished }
 
 // bytesPerToken is a usual ratio, for an estimate of what was said so far.
 const bytesPerToken = 4

@@ -70,6 +70,7 @@ func (e *encoding) tool(t *chat.Tool, at string) (tool, error) {
 func (e *encoding) choose(choice *chat.ToolChoice) {
 	if len(e.out.Tools) == 0 {
 		e.drop("tool_choice")
+		e.drop("function_call")
 		e.drop("parallel_tool_calls")
 		return
 	}
@@ -81,6 +82,7 @@ func (e *encoding) choose(choice *chat.ToolChoice) {
 		case e.thinks || !e.model.forced(): // refused then
 			out.Type = "auto"
 			e.drop("tool_choice")
+			e.drop("function_call")
 		case len(choice.Names) == 1:
 			out.Type, out.Name = "tool", choice.Names[0]
 		default:
@@ -90,7 +92,8 @@ func (e *encoding) choose(choice *chat.ToolChoice) {
 			e.out.Tools = slices.DeleteFunc(e.out.Tools, func(t tool) bool { return t.Name != choice.Names[0] })
 		}
 	}
-	if p := e.in.Parallel; p != nil && !*p && (out == nil || out.Type != "none") {
+	p := e.in.Parallel
+	if alone := e.in.OlderCalls() || p != nil && !*p; alone && (out == nil || out.Type != "none") {
 		if out == nil {
 			out = &toolChoice{Type: "auto"}
 		}

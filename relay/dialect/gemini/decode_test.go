@@ -110,7 +110,7 @@ func TestFault(t *testing.T) {
 		client(401, "invalid_argument", "API key not valid."))
 	f(401, `{"error":{"message":"who","status":"UNAUTHENTICATED"}}`, client(401, "unauthenticated", "who"))
 	f(403, `{"error":{"message":"no","status":"PERMISSION_DENIED"}}`, client(403, "permission_denied", "no"))
-	f(404, `{"error":{"message":"where","status":"NOT_FOUND"}}`, client(404, "not_found", "where"))
+	f(404, `{"error":{"message":"where","status":"NOT_FOUND"}}`, client(404, "model_not_found", "where"))
 	limited := client(429, "resource_exhausted", "slow")
 	limited.RetryAfter = 39500 * time.Millisecond
 	f(429, `{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED","details":[{"@type":"q"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"39.5s"}]}}`, limited)

@@ -79,8 +79,11 @@ func readFault(e *apierror.Error, in gjson.Result) {
 			e.RetryAfter = wait
 		}
 	}
-	if tooLong(e.Message) {
+	switch {
+	case tooLong(e.Message):
 		e.Code = "context_length_exceeded"
+	case e.Status == http.StatusNotFound: // a request names nothing but a model
+		e.Code = string(apierror.ModelNotFound)
 	}
 }
 

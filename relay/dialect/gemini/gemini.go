@@ -108,7 +108,7 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 	if err := enc.Encode(out); err != nil {
 		return nil, err
 	}
-	in.Dropped = e.dropped
+	in.Dropped, in.OlderCalls = chat.Dropped(e.dropped), asked.OlderCalls()
 	u := d.base.JoinPath(modelPath(model) + ":generateContent")
 	if in.Scan.Stream {
 		u = d.base.JoinPath(modelPath(model) + ":streamGenerateContent")

@@ -132,12 +132,18 @@ func (a *answer) readCandidate(c *cursor.Cursor) bool {
 	return ok
 }
 
+// maxParts bounds the parts of one response: a real one has a few.
+const maxParts = 1 << 16
+
 func (a *answer) readContent(c *cursor.Cursor) bool {
 	return c.Object(func(key []byte) bool {
 		if string(key) == "parts" && c.Peek() == '[' {
 			return c.Array(func() bool {
-				if c.Peek() != '{' {
+				switch {
+				case c.Peek() != '{':
 					return skip(c)
+				case len(a.parts) == maxParts:
+					return false
 				}
 				a.parts = append(a.parts, piece{})
 				return a.parts[len(a.parts)-1].read(c)

@@ -176,7 +176,12 @@ func (e *encoder) tools(out *request) error {
 		if choice != nil && choice.Mode == chat.ChoiceRequired {
 			return chat.Refuse("tool_choice", "tool_choice asks for a call but the request has no tools")
 		}
-		return nil // a mode without functions is refused
+		for _, name := range []string{"tool_choice", "function_call"} { // a mode without functions is refused
+			if slices.Contains(e.in.Names, name) {
+				e.dropped = append(e.dropped, name)
+			}
+		}
+		return nil
 	}
 	out.Tools = []toolSet{set}
 	if choice == nil {

@@ -147,8 +147,19 @@ func (d *decoder) Finished() bool {
 	return d.reason != "" && (d.said || alone)
 }
 
-// Usage implements dialect.StreamDecoder.
-func (d *decoder) Usage() dialect.Usage { return d.usage }
+// bytesPerToken is a usual ratio, for an estimate of what was said so far.
+const bytesPerToken = 4
+
+// Usage implements dialect.StreamDecoder. The totals so far may lag behind
+// what was said: of a stream that is cut they are an estimate.
+func (d *decoder) Usage() dialect.Usage {
+	u := d.usage
+	if !d.Finished() && !u.IsZero() {
+		u.Output = max(u.Output, (d.textBytes+bytesPerToken-1)/bytesPerToken)
+		u.Estimated = true
+	}
+	return u
+}
 
 // TextBytes implements dialect.StreamDecoder.
 func (d *decoder) TextBytes() int { return d.textBytes }

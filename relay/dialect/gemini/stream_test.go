@@ -244,3 +244,17 @@ func TestDeepNestingIsRefused(t *testing.T) {
 		t.Error("taken for JSON")
 	}
 }
+
+// What a provider sends must not fill the memory: a response has few parts.
+func TestEndlessPartsAreRefused(t *testing.T) {
+	f := func(n int, want dialect.State) {
+		t.Helper()
+		event := `{"candidates":[{"content":{"parts":[{"text":"a"}` + strings.Repeat(",{}", n) + `]}}]}`
+		_, state, err := dialectFor(t).Stream(&dialect.Meta{Model: []byte(`"m"`)}).Event(nil, nil, []byte(event))
+		if state != want || err != nil {
+			t.Errorf("%d parts: %v, %v", n+1, state, err)
+		}
+	}
+	f(maxParts-1, dialect.Content)
+	f(maxParts, dialect.Dropped)
+}

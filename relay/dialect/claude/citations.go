@@ -1,0 +1,52 @@
+package claude
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+)
+
+// maxCited bounds the addresses and titles that are kept of one answer's
+// citations; what comes on top is left out.
+const maxCited = 256 << 10
+
+// cited keeps an answer's place in its text and the citations of its blocks.
+type cited struct {
+	at    int // characters of text so far
+	bytes int // of what is kept
+}
+
+// said moves on by a piece of text.
+func (c *cited) said(text string) { c.at += utf8.RuneCountInString(text) }
+
+// add appends what a citation says, if it is of a page on the web: OpenAI's
+// format has no word for a place in a document that the client itself sent.
+func (c *cited) add(all []chat.Citation, in gjson.Result) []chat.Citation {
+	page := in.Get("url").Str
+	if in.Get("type").Str == "search_result_location" {
+		page = in.Get("source").Str
+	}
+	title := in.Get("title").Str
+	if !strings.HasPrefix(page, "https://") && !strings.HasPrefix(page, "http://") {
+		return all
+	}
+	if c.bytes += len(page) + len(title); c.bytes > maxCited {
+		return all
+	}
+	return append(all, chat.Citation{URL: page, Title: title})
+}
+
+// places gives the citations of a block that began at from their place: all of
+// the block's text rests on each.
+func (c *cited) places(all []chat.Citation, from int) []chat.Citation {
+	if c.at == from {
+		return nil
+	}
+	for i := range all {
+		all[i].From, all[i].To = from, c.at
+	}
+	return all
+}
