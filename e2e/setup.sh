@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Installs the SDKs for JavaScript and Python that the tests use, in this folder only. What has no runtime on this
+# Installs the packages for JavaScript and Python that the tests use, in this folder only. What has no runtime on this
 # machine is left out, and its test skips itself.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 if command -v npm >/dev/null; then
   npm ci --prefix node --no-audit --no-fund
+  npm ci --prefix browser --no-audit --no-fund
 else
-  echo "npm is not installed: TestNode will be skipped"
+  echo "npm is not installed: TestNode and TestDashboard will be skipped"
 fi
 
 if python3 -c 'import venv, ensurepip' 2>/dev/null; then

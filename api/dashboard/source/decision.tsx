@@ -12,12 +12,12 @@ export function DecisionDetail({ decision: d }: { decision: Decision }) {
       <p class="hint">
         <code>{d.request_id}</code> · {date(d.time)} · {d.strategy} · {d.stream ? "stream" : "plain answer"}
       </p>
-      <h4>Candidates at the first pick</h4>
+      <h3>Candidates at the first pick</h3>
       <Table
         caption={`Candidates of request ${d.request_id}`} id={name} rows={d.candidates}
         columns={[
           { title: "Backend", cell: (c) => name(c) },
-          { title: "", cell: (c) => <Verdict candidate={c} /> },
+          { title: "Verdict", cell: (c) => <Verdict candidate={c} /> },
           { title: "Share", cell: (c) => <Bar share={c.share} /> },
           { title: "Weight", number: true, cell: (c) => `${decimal(c.weight)} → ${decimal(c.effective_weight)}` },
           { title: "Priority", number: true, cell: (c) => String(c.priority) },
@@ -29,7 +29,7 @@ export function DecisionDetail({ decision: d }: { decision: Decision }) {
         ]}
       />
       {d.omitted_candidates > 0 && <p class="hint">and {d.omitted_candidates} more, which are not kept</p>}
-      <h4>Attempts</h4>
+      <h3>Attempts</h3>
       {d.attempts.length === 0 ? (
         <p class="empty">None: there was nothing to try.</p>
       ) : (

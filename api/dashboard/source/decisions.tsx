@@ -99,7 +99,7 @@ function columns(open: number | null, toggle: (d: Decision) => void): Column<Dec
     { title: "User", cell: (d) => d.user || none },
     { title: "Backend", cell: answeredBy },
     { title: "Why", wide: true, cell: why },
-    { title: "Outcome", cell: (d) => <Mark tone={tone(d)} word={d.outcome.replaceAll("_", " ")} /> },
+    { title: "Outcome", cell: (d) => <Mark tone={tone(d)} word={outcome(d)} /> },
     { title: "First content", number: true, cell: (d) => (d.stream ? millis(d.ttft_ms) : none) },
     { title: "Latency", number: true, cell: (d) => millis(d.latency_ms) },
     { title: "Tokens", number: true, cell: (d) => `${d.estimated ? "~" : ""}${count(d.input_tokens)} + ${count(d.output_tokens)}` },
@@ -112,10 +112,15 @@ function answeredBy(d: Decision): string {
   return last ? name(last) : none;
 }
 
+function outcome(d: Decision): string {
+  const tries = d.attempts.length;
+  return d.outcome.replaceAll("_", " ") + (tries > 1 ? ` after ${tries}` : "");
+}
+
 // why is the strategy's reason, and what came between the pick and the end.
 function why(d: Decision): string {
   const failed = d.attempts.slice(0, -1).map((a) => `${a.provider} ${kind(a.kind)}`);
-  return failed.length === 0 ? whyPicked(d) : `${failed.join(", ")} → ${d.attempts.length} attempts`;
+  return failed.length === 0 ? whyPicked(d) : failed.join(", ");
 }
 
 function tone(d: Decision): Tone {
