@@ -20,7 +20,7 @@ type backend struct {
 	latency      latency       // written under mu
 	confidence   confidence    // written under mu
 	blockedUntil atomic.Int64  // until when wordTimed holds it back
-	trialAt      atomic.Int64  // from when wordUserTrial lets a request try
+	trialAt      atomic.Int64  // from when a request may try: by wordUserTrial, or by wordOpen as the last resort
 	exploreAt    atomic.Int64  // from when smart_ai may explore it again after a failure; 0: at any time
 	group        atomic.Pointer[group]
 	fleet        *Fleet
@@ -44,7 +44,8 @@ type backend struct {
 	check    checkState
 	lastErr  lastError
 	lastOK   int64 // moment of the last success of a request; 0: never
-	failedAt int64 // moment of the last failure of a request; 0: never
+	failedAt int64 // moment that the last failure of a request speaks of; 0: never
+	backAt   int64 // when that began which last brought it back; 0: never
 	usedAt   int64 // moment of the last report; 0: never
 	wantedAt int64 // moment when a request was last turned away for want of it; 0: never
 
@@ -91,6 +92,7 @@ const (
 	standsHealthy   standing = iota
 	standsTrial              // half-open or due for a trial, slot free
 	standsUnhealthy          // marked: only as the last resort
+	standsLast               // behind its breaker: only if nothing at all is left
 	standsBusy               // half-open, its trial is under way
 	standsBlocked            // open or cooling down
 	standsDrained
@@ -110,13 +112,10 @@ func (b *backend) weigh(w uint32, now int64) standing {
 	switch {
 	case w&wordDrained != 0:
 		return standsDrained
+	case w&wordOpen != 0:
+		return b.weighOpen(w, now)
 	case w&wordTimed != 0 && now < b.blockedUntil.Load():
 		return standsBlocked
-	case w&wordOpen != 0:
-		if w&wordTrial != 0 {
-			return standsBusy
-		}
-		return standsTrial
 	case w&wordUnhealthy != 0:
 		if w&(wordUserTrial|wordTrial) == wordUserTrial && now >= b.trialAt.Load() {
 			return standsTrial
@@ -124,6 +123,20 @@ func (b *backend) weigh(w uint32, now int64) standing {
 		return standsUnhealthy
 	}
 	return standsHealthy
+}
+
+// weighOpen is weigh for a backend whose breaker is not closed.
+func (b *backend) weighOpen(w uint32, now int64) standing {
+	blocked := w&wordTimed != 0 && now < b.blockedUntil.Load()
+	switch {
+	case !blocked && w&wordTrial == 0:
+		return standsTrial
+	case now >= b.trialAt.Load():
+		return standsLast
+	case blocked:
+		return standsBlocked
+	}
+	return standsBusy
 }
 
 // stage is the recovery stage in percent.
@@ -141,11 +154,7 @@ func (b *backend) publish(p *Policy) {
 		w |= wordDrained
 	}
 	until := b.coolDown.until
-	if b.breaker.state != BreakerClosed {
-		w |= wordOpen
-		until = max(until, b.breaker.until)
-	}
-	if b.breaker.trial {
+	if b.breaker.trial != 0 {
 		w |= wordTrial
 	}
 	if b.health.unhealthy {
@@ -154,6 +163,11 @@ func (b *backend) publish(p *Policy) {
 			w |= wordUserTrial
 			b.trialAt.Store(b.recovery.next)
 		}
+	}
+	if b.breaker.state != BreakerClosed {
+		w |= wordOpen
+		b.trialAt.Store(max(b.breaker.early, b.coolDown.until))
+		until = max(until, b.breaker.until)
 	}
 	if s := b.recovery.stage(); s != fullStage {
 		w |= uint32(s) << stageShift
@@ -165,10 +179,10 @@ func (b *backend) publish(p *Policy) {
 	b.word.Store(w)
 }
 
-// beginTrial makes a pick on a backend that stands for trial final. ok is
-// false if another was faster or the state changed; trial is false if the
-// backend has recovered meanwhile and the pick is an ordinary one.
-func (b *backend) beginTrial(now int64) (trial, ok bool) {
+// beginTrial makes a pick on a backend that stands for trial, or as the last
+// one, final. ok is false if another was faster or the state changed; trial is
+// false if the backend has recovered meanwhile and the pick is an ordinary one.
+func (b *backend) beginTrial(now int64, s standing) (trial, ok bool) {
 	p := b.fleet.policy.Load()
 	var ev events
 	b.mu.Lock()
@@ -176,12 +190,16 @@ func (b *backend) beginTrial(now int64) (trial, ok bool) {
 	switch {
 	case b.drained || now < b.coolDown.until:
 	case before != BreakerClosed:
-		ok = b.breaker.begin(now)
+		early := now + b.fleet.lastResortPause()
+		ok = b.breaker.begin(now, early) || s == standsLast && b.breaker.beginEarly(now, early)
 		trial = ok
+		if trial {
+			b.check.holdsTrial = false // a chat that was silent for too long
+		}
 	case !b.health.unhealthy:
 		ok = true
-	case !b.breaker.trial && now >= b.recovery.next:
-		b.breaker.trial = true
+	case b.breaker.trial == 0 && now >= b.recovery.next:
+		b.breaker.trial = now
 		trial, ok = true, true
 	}
 	if trial {
@@ -201,10 +219,8 @@ func (b *backend) report(o Outcome, start int64, trial bool) {
 	var ev events
 	b.mu.Lock()
 	b.usedAt = now
+	trial = trial && b.breaker.end(start)
 	changed := trial
-	if trial {
-		b.breaker.trial = false
-	}
 	switch {
 	case o.Kind == Success:
 		b.successes.Add(1)

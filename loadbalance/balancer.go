@@ -136,7 +136,8 @@ func (b *Balancer) Name() string { return b.name }
 // Pick chooses a backend for r: one that its tags and pin allow, that it was
 // not picked for before, that is neither drained, cooling down, at its
 // concurrency limit nor behind an open breaker, and that is healthy. If none
-// is healthy, an unhealthy one does. The lease must be reported.
+// is healthy, an unhealthy one does; if all are behind their breakers, one of
+// them, at most once a second each. The lease must be reported.
 //
 // It never blocks, starts nothing and allocates nothing. The error is an
 // *Unavailable.
@@ -211,19 +212,44 @@ func (b *Balancer) Again(r *Request, l *Lease) (*Lease, error) {
 
 // filter puts the nodes that may be picked into buf: the healthy ones, with
 // those that a trial is due on, or else the unhealthy ones that nothing but
-// their health speaks against.
+// their health speaks against, or else one that is behind its breaker.
 func (b *Balancer) filter(r *Request, buf []*Node) []*Node {
-	c, unhealthy := b.passing(r, buf, standsTrial)
-	if len(c) == 0 && unhealthy {
-		c, _ = b.passing(r, buf, standsUnhealthy)
+	c, next := b.passing(r, buf, standsTrial)
+	if len(c) == 0 && next == standsUnhealthy {
+		c, next = b.passing(r, buf, standsUnhealthy)
+	}
+	if len(c) == 0 && next == standsLast {
+		return b.last(r, buf)
 	}
 	return c
 }
 
-// passing collects the nodes that stand no worse than worst, and reports
-// whether it left out usable ones that are unhealthy.
-func (b *Balancer) passing(r *Request, buf []*Node, worst standing) (c []*Node, unhealthy bool) {
+// last puts the one node into buf that has waited longest for a trial as the
+// last resort. If there is any that requests can use without, which this one
+// may have tried already or may have found full, there is no such need.
+func (b *Balancer) last(r *Request, buf []*Node) []*Node {
+	c, due := buf[:0], never
+	for _, n := range b.nodes {
+		if !n.allowed(r) {
+			continue
+		}
+		s := n.backend.standing(r.now)
+		if s < standsLast {
+			return nil
+		}
+		at := n.backend.trialAt.Load()
+		if s == standsLast && at < due && !r.wasTried(n.first) && !n.backend.group.Load().full() {
+			c, due = append(buf[:0], n), at
+		}
+	}
+	return c
+}
+
+// passing collects the nodes that stand no worse than worst, and reports the
+// next worse standing of those that it left out for it, up to standsLast.
+func (b *Balancer) passing(r *Request, buf []*Node, worst standing) (c []*Node, next standing) {
 	k, now := 0, r.now
+	next = standsBusy
 	picky, limited := r.filtered || r.retry, r.policy.limited
 	for _, n := range b.nodes {
 		if picky && (!n.allowed(r) || r.wasTried(n.first)) {
@@ -233,17 +259,17 @@ func (b *Balancer) passing(r *Request, buf []*Node, worst standing) (c []*Node, 
 		if w := n.backend.word.Load(); w&stateBits != 0 {
 			s = n.backend.weigh(w, now)
 		}
-		if s > standsUnhealthy || limited && n.backend.group.Load().full() {
+		if s > standsLast || limited && n.backend.group.Load().full() {
 			continue
 		}
 		if s > worst {
-			unhealthy = true
+			next = min(next, s)
 			continue
 		}
 		buf[k] = n
 		k++
 	}
-	return buf[:k], unhealthy
+	return buf[:k], next
 }
 
 // allowed reports whether the request's tags and pin let it use the node.

@@ -66,10 +66,16 @@ func TestTransitions(t *testing.T) {
 	f("the threshold opens", after(down, step{"refused", open})...)
 	f("a success in between does not", step{Server, healthy}, step{Server, sick}, step{Server, sick}, step{Server, sick},
 		step{Success, thirty}, step{Server, thirty}, step{Server, sick})
-	f("open until the timeout", after(down, step{60*time.Second - 1, open}, step{"refused", open}, step{time.Duration(1), half})...)
+	f("open until the timeout", after(down, step{60*time.Second - 1, open}, step{time.Duration(1), half})...)
 	f("a trial that succeeds closes", after(down, step{time.Minute, half}, step{Success, thirty})...)
-	f("a trial that fails opens again", after(down, step{time.Minute, half}, step{Timeout, open}, step{59 * time.Second, open},
-		step{"refused", open}, step{time.Second, half}, step{Success, thirty})...)
+	f("a trial that fails opens again", after(down, step{time.Minute, half}, step{Timeout, open}, step{"refused", open},
+		step{59 * time.Second, open}, step{time.Second, half}, step{Success, thirty})...)
+	f("nothing else is left: a trial within a second", after(down, step{"refused", open}, step{time.Second, open}, step{Success, thirty})...)
+	f("it fails: open for as long again", after(down, step{59 * time.Second, open}, step{Server, open}, step{"refused", open},
+		step{59 * time.Second, open}, step{time.Second, half})...)
+	f("it is abandoned: still open", after(down, step{time.Second, open}, step{Cancelled, open}, step{"refused", open},
+		step{time.Second, open}, step{Success, thirty})...)
+	f("it is rate limited: rests", after(down, step{time.Second, open}, step{RateLimit, open}, step{time.Second, open}, step{Success, thirty})...)
 	f("a trial that is abandoned frees the slot", after(down, step{time.Minute, half}, step{Cancelled, half}, step{Caller, half},
 		step{Success, thirty})...)
 	f("a trial that is rate limited rests", after(down, step{time.Minute, half}, step{RateLimit, half}, step{time.Minute, half},

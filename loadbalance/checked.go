@@ -53,7 +53,7 @@ func (f *Fleet) abandon(j *job) {
 func (b *backend) endChat() (trial bool) {
 	trial = b.check.holdsTrial
 	if trial {
-		b.breaker.trial = false
+		b.breaker.trial = 0
 	}
 	b.check.running, b.check.holdsTrial = false, false
 	return trial
@@ -110,7 +110,7 @@ func (b *backend) checkFailed(e evidence, o Outcome) {
 		return
 	}
 	if e.check == CheckChat {
-		b.breaker.fail(e.now+int64(e.p.OpenTimeout), e.p.FailureThreshold, e.trial)
+		b.trip(e)
 		b.add(e.ev, Breaker, before.String(), b.breaker.state.String())
 	}
 	if o.Kind == Server {

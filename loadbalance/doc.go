@@ -36,16 +36,17 @@
 // request has not tried it, and it is not drained, cooling down, at its group's
 // limit or behind an open breaker. The strategy chooses among the usable ones
 // that are healthy. If none is, it chooses among the unhealthy ones, as the last
-// resort; if there are none either, Pick returns an *Unavailable that says why
-// and for how long.
+// resort; if there are none either, those behind open breakers get a trial a
+// second each. Else Pick returns an *Unavailable that says why and for how long.
 //
 // # How backends fail and come back
 //
 // A network error, a timeout, a refused credential or a missing model marks a
 // backend unhealthy; so do two server failures in a row. Policy.FailureThreshold
 // failures in a row open its breaker: nothing is sent for Policy.OpenTimeout,
-// then one trial at a time until one succeeds. A rate limit makes it cool down
-// and is no failure.
+// then one trial at a time until one succeeds. Where nothing else is left nobody
+// has to wait for that; and a trial that is silent gives up its place to the next
+// within a second. A rate limit makes it cool down and is no failure.
 //
 // Any request that succeeds brings its backend back at once. Without one, the
 // active checks of Fleet.Run do: after 1 s, 2 s, 4 s and so on, by evidence that

@@ -58,6 +58,7 @@ func (b *backend) recover(e evidence) {
 	b.breaker.succeed()
 	b.health = health{}
 	b.recovery = recovery{active: true}
+	b.backAt = e.start
 	b.exploreAt.Store(0)
 	b.confidence.lift(stampOf(e.now), &e.p.SmartAI)
 }
@@ -65,10 +66,17 @@ func (b *backend) recover(e evidence) {
 // failed books a request that failed. Called under mu.
 func (b *backend) failed(e evidence, o Outcome) {
 	b.lastErr = lastError{o.Kind, o.Status, e.now}
-	b.failedAt = e.now
+	if o.Kind == Timeout && e.start < b.backAt {
+		// What was sent to it while it hung and is given up only now says nothing
+		// new: it has answered since.
+		return
+	}
+	at := e.now
 	if o.Kind == Timeout {
+		at = e.start // it shows how things stood when the request was sent
 		b.latency.observe(o.Duration, stampOf(e.now))
 	}
+	b.failedAt = max(b.failedAt, at)
 	b.confidence.move(-e.p.SmartAI.penalty(o.Kind), stampOf(e.now), &e.p.SmartAI)
 	b.exploreAt.Store(e.now + int64(e.p.RecoveryInterval))
 
@@ -78,7 +86,7 @@ func (b *backend) failed(e evidence, o Outcome) {
 		b.health.servers = 0
 	}
 	before := b.breaker.state
-	b.breaker.fail(e.now+int64(e.p.OpenTimeout), e.p.FailureThreshold, e.trial)
+	b.trip(e)
 	b.add(e.ev, Breaker, before.String(), b.breaker.state.String())
 
 	opened := b.breaker.state == BreakerOpen && before != BreakerOpen
@@ -91,6 +99,14 @@ func (b *backend) failed(e evidence, o Outcome) {
 		b.backOff(e.now, e.p)
 	}
 }
+
+// trip counts a failure for the breaker. Called under mu.
+func (b *backend) trip(e evidence) {
+	b.breaker.fail(e.now+int64(e.p.OpenTimeout), e.now+b.fleet.lastResortPause(), e.p.FailureThreshold, e.trial)
+}
+
+// lastResortPause is the constant of that name, with jitter.
+func (f *Fleet) lastResortPause() int64 { return jittered(lastResortPause, f.rand()) }
 
 // serversMark is how many server failures in a row mark a backend unhealthy:
 // one may be a hiccup, and is retried on the same backend.

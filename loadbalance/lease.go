@@ -27,8 +27,9 @@ func (l *Lease) Group() string { return l.node.listing.Group }
 func (l *Lease) Index() int { return l.node.index }
 
 // Trial reports whether the attempt decides over the backend's recovery: it
-// is the one request that a half-open breaker lets through, or the one that
-// tries an unhealthy backend that no check can bring back.
+// is the one request that a half-open breaker lets through, one that passes an
+// open breaker because nothing else is left, or the one that tries an unhealthy
+// backend that no check can bring back.
 func (l *Lease) Trial() bool { return l.trial }
 
 // Report ends the lease and books its outcome on the backend. Only the first

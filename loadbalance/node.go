@@ -75,7 +75,10 @@ func (n *Node) Stage() int { return n.backend.stage() }
 func (n *Node) InFlight() int { return int(n.backend.inFlight.Load()) }
 
 // Trial reports whether picking the node would be a trial: see Lease.Trial.
-func (n *Node) Trial(r *Request) bool { return n.backend.standing(r.now) == standsTrial }
+func (n *Node) Trial(r *Request) bool {
+	s := n.backend.standing(r.now)
+	return s == standsTrial || s == standsLast
+}
 
 // take makes a pick final: it takes the slots and returns the lease, or nil
 // if another request was faster. It does not look at health: the caller did.
@@ -86,9 +89,9 @@ func (n *Node) take(r *Request) *Lease {
 		return nil
 	}
 	trial := false
-	if b.standing(r.now) == standsTrial {
+	if s := b.standing(r.now); s == standsTrial || s == standsLast {
 		var ok bool
-		if trial, ok = b.beginTrial(r.now); !ok {
+		if trial, ok = b.beginTrial(r.now, s); !ok {
 			g.inFlight.Add(-1)
 			return nil
 		}

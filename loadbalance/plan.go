@@ -119,7 +119,7 @@ func (b *backend) chatDue(configured CheckKind, now int64) int64 {
 	case BreakerOpen:
 		due = max(due, b.breaker.until)
 	case BreakerHalfOpen:
-		if b.breaker.trial {
+		if b.breaker.trial != 0 {
 			due = max(due, now+int64(slotWait))
 		}
 	}
@@ -179,7 +179,7 @@ func (f *Fleet) begin(j *job, now int64) bool {
 	var ev events
 	b.mu.Lock()
 	before := b.breaker.state
-	ok := before == BreakerClosed || b.breaker.begin(now)
+	ok := before == BreakerClosed || b.breaker.begin(now, now+f.lastResortPause())
 	if ok {
 		b.check.running = true
 		b.check.holdsTrial = before != BreakerClosed

@@ -171,13 +171,16 @@ func (n *Node) excluded(r *Request) string {
 		return "drained"
 	case standsBusy:
 		return "trial under way"
-	case standsBlocked:
+	case standsBlocked, standsLast:
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if b.breaker.at(r.now) == BreakerOpen {
+		switch {
+		case b.breaker.at(r.now) == BreakerOpen:
 			return "breaker open"
+		case b.coolDown.until > r.now:
+			return "cooling down"
 		}
-		return "cooling down"
+		return "trial under way"
 	}
 	if b.group.Load().full() {
 		return "concurrency limit"

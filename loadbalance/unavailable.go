@@ -121,9 +121,12 @@ func (n *Node) wait(now int64) (wait time.Duration, cools bool) {
 	case BreakerOpen:
 		open = time.Duration(b.breaker.until - now)
 	case BreakerHalfOpen:
-		if b.breaker.trial {
+		if b.breaker.trial != 0 {
 			open = slotWait
 		}
+	}
+	if early := time.Duration(b.breaker.early - now); early > 0 {
+		open = min(open, early) // as the last resort
 	}
 	if full {
 		open = max(open, slotWait)

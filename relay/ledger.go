@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
@@ -29,6 +30,9 @@ const (
 type ledger struct {
 	same  int // attempts after the first on the backend of the last one
 	moves int // other backends that the request moved on to
+	// wait is how long the model has no backend for anybody, as found when the
+	// request wanted to move on; 0: it has, or nobody asked.
+	wait time.Duration
 }
 
 // verdict is what came of one attempt.
@@ -80,6 +84,9 @@ func (x *exchange) run() *apierror.Error {
 func (x *exchange) lastWord(v verdict) *apierror.Error {
 	for i := range x.rec.Attempts {
 		if x.rec.Attempts[i].Kind != loadbalance.Auth {
+			if v.err.RetryAfter == 0 && v.err.Status >= http.StatusInternalServerError {
+				v.err.RetryAfter = x.ledger.wait
+			}
 			return v.err
 		}
 	}
@@ -113,10 +120,14 @@ func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
 		}
 	}
 	if x.ledger.moves < x.rt.limits.moves {
-		if next, err := x.model.Balancer.Pick(&x.pick); err == nil {
+		next, err := x.model.Balancer.Pick(&x.pick)
+		if err == nil {
 			x.ledger.moves++
 			x.ledger.same = 0
 			return try{lease: next, why: ReasonFailover}, true
+		}
+		if u, ok := errors.AsType[*loadbalance.Unavailable](err); ok {
+			x.ledger.wait = u.RetryAfter
 		}
 	}
 	if x.ledger.moves > 0 {

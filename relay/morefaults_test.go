@@ -208,8 +208,8 @@ func TestF11EveryBackendDown(t *testing.T) {
 		s.CircuitBreakerFailureThreshold = 1
 	}})
 	a := b.post(ask("pool", ""))
-	if b.fault(a); a.Status != 502 {
-		t.Errorf("%d %s", a.Status, a.Body)
+	if b.fault(a); a.Status != 502 || a.Header.Get("Retry-After") != "1" {
+		t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
 	}
 	a = b.post(ask("pool", ""))
 	if e := b.fault(a); a.Status != 503 || deref(e.Code) != string(apierror.NoBackendAvailable) || a.Header.Get("Retry-After") == "" || strings.Contains(a.Body, "127.0.0.1") {

@@ -43,7 +43,7 @@ type Settings struct {
 	HealthCheckTimeoutSeconds      Seconds `toml:"health_check_timeout_seconds" default:"10" min:"0.01" max:"600" doc:"How long one check may take."`
 	RecoveryCheckIntervalSeconds   Seconds `toml:"recovery_check_interval_seconds" default:"120" min:"0.01" max:"86400" doc:"Upper bound of the growing pause between recovery probes of an unhealthy backend."`
 	CircuitBreakerFailureThreshold int     `toml:"circuit_breaker_failure_threshold" default:"5" min:"1" max:"1000" doc:"Consecutive failures that open a backend's breaker."`
-	CircuitBreakerTimeoutSeconds   Seconds `toml:"circuit_breaker_timeout_seconds" default:"60" min:"0.01" max:"86400" doc:"How long an open breaker lets nothing through before one trial."`
+	CircuitBreakerTimeoutSeconds   Seconds `toml:"circuit_breaker_timeout_seconds" default:"60" min:"0.01" max:"86400" doc:"How long an open breaker lets nothing through before one trial. When a model has nothing else left, a request a second is a trial."`
 
 	ShutdownGraceSeconds   Seconds `toml:"shutdown_grace_seconds" default:"30" min:"0" max:"3600" doc:"How long requests may go on after the server was told to stop."`
 	StreamKeepaliveSeconds Seconds `toml:"stream_keepalive_seconds" default:"15" min:"0" max:"3600" doc:"A comment line is sent when an open stream is silent for this long. 0 turns it off."`

@@ -257,40 +257,6 @@ func TestFlappingIsNotAmplified(t *testing.T) {
 	}
 }
 
-// (g) All down: no busy loop, who is refused is told when to come back, and
-// the traffic is back within 2 s of the first backend's recovery.
-func TestDownIsQuietAndEndsAtOnce(t *testing.T) {
-	for _, strategy := range loadbalance.StrategyNames() {
-		t.Run(strategy, func(t *testing.T) {
-			eachSeed(t, func(t *testing.T, seed uint64) {
-				w := builtIn(t, "down")
-				w.Duration, w.Traffic.Rate = 30*minute, 10
-				// The dear one is the first to come back.
-				w.Backends[0].Faults[0].From, w.Backends[0].Faults[0].Until = 5*minute, 15*minute
-				longer := w.Backends[0].Faults[0]
-				longer.Until += 5 * minute
-				w.Backends = append([]Script{{Match: "cheapest", Faults: []Fault{longer}}}, w.Backends...)
-				r := simulated(t, Config{Listings: pair(), World: w, Seed: seed}, strategy, loadbalance.CheckAuto)
-				if r.Refused < 5000 || r.WaitShortest <= 0 || r.WaitLongest > 60*time.Second {
-					t.Errorf("%d refused, told to wait from %v to %v", r.Refused, r.WaitShortest, r.WaitLongest)
-				}
-				if r.AttemptsPerRequest() > 1.02 {
-					t.Errorf("%.3f attempts per request", r.AttemptsPerRequest())
-				}
-				for _, b := range r.Backends {
-					// One look per 1.1 s for as long as somebody waits, 15 minutes at the most.
-					if b.FreeChecks > 15*60 || b.Chats != 0 {
-						t.Errorf("%s: %d checks and %d chats", b.ID, b.FreeChecks, b.Chats)
-					}
-				}
-				if e := r.Episodes[1]; e.Backend != "dear:m" || !e.Returned || e.Return > 2*time.Second {
-					t.Errorf("back %v after %v", e.Returned, e.Return)
-				}
-			})
-		})
-	}
-}
-
 // A backend that takes requests and does not answer while its list of models
 // can be read: what was sent before the first timeout waits in vain, and hardly
 // any request after it.
