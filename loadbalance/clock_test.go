@@ -53,7 +53,7 @@ func TestF20ClockJumps(t *testing.T) {
 	w.clock.forward(30 * time.Second)
 	f(BreakerHalfOpen, 0)
 	// The real clock is read in the same way.
-	if real := NewFleet(Options{}); real.start == real.start.Round(0) {
+	if f := NewFleet(Options{}); f.start == f.start.Round(0) {
 		t.Error("without Options.Now the fleet's clock has no monotonic reading")
 	}
 }
