@@ -189,10 +189,12 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 }
 
+var alertNames = regexp.MustCompile(`(?m)^ +- alert: (\w+)$`)
+
 // Every alert is explained.
 func TestAlertsAreDocumented(t *testing.T) {
 	text := fileText(t, "../docs/OPERATIONS.md")
-	for _, m := range regexp.MustCompile(`(?m)^ +- alert: (\w+)$`).FindAllStringSubmatch(fileText(t, deploy+"prometheus/alerts.yml"), -1) {
+	for _, m := range alertNames.FindAllStringSubmatch(fileText(t, deploy+"prometheus/alerts.yml"), -1) {
 		if !strings.Contains(text, "| `"+m[1]+"` |") {
 			t.Errorf("docs/OPERATIONS.md has no row of %s", m[1])
 		}
