@@ -172,7 +172,7 @@ func stages() []stage {
 		{name: "answers break", steps: 44, setup: setup{config: alone, settings: patient}, act: func(b *berry, step int) {
 			b.one.SetScript(breaking)
 			res := b.open(streamed)
-			if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != 200 {
+			if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != http.StatusOK {
 				b.t.Errorf("%d %v", res.StatusCode, err)
 			}
 			b.one.SetScript(good)
