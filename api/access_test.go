@@ -104,7 +104,7 @@ func TestP09ClientAuth(t *testing.T) {
 	if len(lines) != 6 {
 		t.Fatalf("%d lines, want 6", len(lines))
 	}
-	want := `"level":"WARN","target":"berry_api::auth","message":"Authentication failed","fields":{"request_id":"ID","method":"POST",` +
+	want := ` "level":"WARN", "target":"berry_api::auth", "message":"Authentication failed","fields":{"request_id":"ID","method":"POST",` +
 		`"path":"/v1/chat/completions","status":401,"latency_ms":0,"error":"missing_api_key","client":"127.0.0.1"}}`
 	if got := plain(lines[0].raw); got != `{"timestamp":"TIME",`+want {
 		t.Errorf("line %s", got)

@@ -10,6 +10,17 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay"
 )
 
+// logPick writes a line for each pick; "Backend selected" is that of the whole request.
+func (o *watcher) logPick(r *relay.Record, a *relay.Attempt) {
+	if !o.log.enabled(targetLoadbalance, levelDebug) {
+		return
+	}
+	n := o.log.line(targetLoadbalance, levelDebug, "selected backend")
+	n.fields.Str("request_id", r.RequestID).Str("model", r.Model.Name).Str("strategy", r.Model.Strategy)
+	n.fields.Str("provider", a.Provider).Str("upstream_model", a.Model).Str("why", string(a.Why))
+	n.send()
+}
+
 func (o *watcher) logAttempt(r *relay.Record, a *relay.Attempt) {
 	if !o.log.enabled(targetRelay, levelDebug) {
 		return

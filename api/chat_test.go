@@ -53,7 +53,7 @@ func TestChat(t *testing.T) {
 		t.Fatalf("%d lines", len(lines))
 	}
 	for i, want := range []string{`"request_id":"ID",` + fields + `false}}`, `"request_id":"my-id",` + fields + `true}}`} {
-		want = `{"timestamp":"TIME","level":"INFO","target":"berry_api::loadbalance","message":"Backend selected","fields":{` + want
+		want = `{"timestamp":"TIME", "level":"INFO", "target":"berry_api::loadbalance", "message":"Backend selected","fields":{` + want
 		if d := cmp.Diff(want, plain(lines[i].raw)); d != "" {
 			t.Errorf("line %d (-want +got):\n%s", i, d)
 		}
@@ -92,7 +92,7 @@ func TestRefusedChats(t *testing.T) {
 		`"user":"narrow","method":"POST","path":"/v1/chat/completions","model":"pool","status":429,"latency_ms":0,"error":"rate_limit_exceeded"}}`,
 	}
 	for i, w := range want {
-		w = `{"timestamp":"TIME","level":"INFO","target":"berry_api::api","message":"Request completed","fields":{"request_id":"ID",` + w
+		w = `{"timestamp":"TIME", "level":"INFO", "target":"berry_api::api", "message":"Request completed","fields":{"request_id":"ID",` + w
 		if d := cmp.Diff(w, plain(lines[i].raw)); d != "" {
 			t.Errorf("line %d (-want +got):\n%s", i, d)
 		}

@@ -10,7 +10,7 @@ import (
 
 // logger writes log lines, one JSON object each:
 //
-//	{"timestamp":...,"level":"INFO","target":"berry_api::relay","message":...,"fields":{...}}
+//	{"timestamp":..., "level":"INFO", "target":"berry_api::relay", "message":...,"fields":{...}}
 //
 // Field order, level names and the nested fields are not zerolog's own, whose
 // names are set by global variables; so a line sets them itself. The encoder

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/PPKunOfficial/berry-api/core/config"
 )
 
 func TestParseFilter(t *testing.T) {
@@ -44,6 +46,21 @@ func TestParseFilter(t *testing.T) {
 	for _, bad := range []string{"loud", "relay=", "relay=loud", "="} {
 		if _, _, err := parseFilter(levelInfo, bad); err == nil {
 			t.Errorf("%q: no error", bad)
+		}
+	}
+}
+
+// The parts that the configuration may name are those that there are.
+func TestLogParts(t *testing.T) {
+	if d := cmp.Diff(config.LogParts(), targetNames[:]); d != "" {
+		t.Errorf("(-config +log):\n%s", d)
+	}
+}
+
+func TestSetsAll(t *testing.T) {
+	for filter, want := range map[string]bool{"": false, "debug": true, "relay=debug": false, "relay=debug, warn": true, "berry_api=info": true, "berry_relay=debug": false} {
+		if got := setsAll(filter); got != want {
+			t.Errorf("%q: %t", filter, got)
 		}
 	}
 }

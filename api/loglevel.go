@@ -106,3 +106,15 @@ func parseFilter(base level, filter string) (t thresholds, unknown []string, err
 	}
 	return t, unknown, nil
 }
+
+// setsAll reports whether a filter has a level for the parts that it does not name.
+func setsAll(filter string) bool {
+	for part := range strings.SplitSeq(filter, ",") {
+		part = strings.TrimSpace(part)
+		name, _, named := strings.Cut(part, "=")
+		if part != "" && (!named || strings.TrimSpace(name) == "berry_api" || strings.TrimSpace(name) == "berry") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -54,14 +55,15 @@ func (s *logSink) attach(w io.Writer) {
 // while run is active.
 func (s *logSink) Write(p []byte) (int, error) {
 	s.mu.Lock()
+	first := len(s.waiting) == 0
 	switch {
 	case len(s.waiting)+len(p) > logMost:
 		s.lost++
 		s.dropped.Add(1)
 	default:
-		s.waiting = append(s.waiting, p...)
+		s.waiting = appendSpaced(s.waiting, p)
 	}
-	first, eager, running := len(s.waiting) == len(p), len(s.waiting) >= logEager, s.running
+	eager, running := len(s.waiting) >= logEager, s.running
 	s.mu.Unlock()
 	switch {
 	case !running:
@@ -72,6 +74,21 @@ func (s *logSink) Write(p []byte) (int, error) {
 		signal(s.more)
 	}
 	return len(p), nil
+}
+
+// appendSpaced appends a line with a space after each of its first three fields:
+// the third word of a line, as cut and awk count, is then the part that it is
+// from, as in text for people.
+func appendSpaced(dst, line []byte) []byte {
+	for range 3 {
+		i := bytes.IndexByte(line, ',') + 1
+		if i == 0 {
+			break
+		}
+		dst = append(append(dst, line[:i]...), ' ')
+		line = line[i:]
+	}
+	return append(dst, line...)
 }
 
 // hurry has what waits written now.

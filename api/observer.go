@@ -18,7 +18,7 @@ type watcher struct {
 
 var _ relay.Observer = (*watcher)(nil)
 
-// Selected counts a pick.
+// Selected counts a pick, and logs it for who asks for details.
 func (o *watcher) Selected(r *relay.Record, a *relay.Attempt) {
 	s := o.metrics.listing(r.Model.Name, r.Model.Strategy, a)
 	s.selections.Inc()
@@ -28,6 +28,7 @@ func (o *watcher) Selected(r *relay.Record, a *relay.Attempt) {
 	} else {
 		o.metrics.retry(a.Why).Inc()
 	}
+	o.logPick(r, a)
 	if o.next != nil {
 		o.next.Selected(r, a)
 	}

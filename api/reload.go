@@ -91,7 +91,7 @@ func (s *Server) apply(cfg *config.Loaded) (reloaded, error) {
 		r.generation = s.gateway.Current().Generation
 		return r, nil
 	}
-	levels, _, err := s.thresholds(cfg.Config)
+	levels, unknown, err := s.thresholds(cfg.Config)
 	if err != nil {
 		return r, err
 	}
@@ -108,6 +108,7 @@ func (s *Server) apply(cfg *config.Loaded) (reloaded, error) {
 
 	s.loaded.Store(cfg)
 	s.log.min.Store(&levels)
+	s.warnOfParts(unknown)
 	r.changed, r.generation = true, s.gateway.Current().Generation
 	r.restart = moved(&old.Config.Settings, &cfg.Config.Settings)
 	return r, nil

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/PPKunOfficial/berry-api/api"
 	"github.com/PPKunOfficial/berry-api/core/config"
 )
@@ -59,6 +61,31 @@ func TestReload(t *testing.T) {
 	}
 	if lines := b.lines("Request completed"); len(lines) != 2 || lines[1].Fields["path"] != "/livez" || lines[1].Level != "DEBUG" {
 		t.Errorf("%+v", lines)
+	}
+}
+
+// Levels by part come with the configuration too, and a reload changes them.
+func TestReloadOfLevelsByPart(t *testing.T) {
+	b := start(t, setup{settings: "log_level = \"warn,relay=debug\"\n"})
+	ask := func() { b.wantStatus(200, annToken, hello("pool")) }
+	ask() // "Attempt ended"
+	reload := func(levels string) {
+		t.Helper()
+		if err := b.srv.Reload(b.load(setup{settings: "log_level = \"" + levels + "\"\n"})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reload("warn,loadbalance=debug")
+	ask() // "selected backend", "Backend selected"
+	reload("error")
+	ask()
+	count := map[string]int{}
+	for _, message := range []string{"Attempt ended", "selected backend", "Backend selected", "Configuration reloaded"} {
+		count[message] = len(b.lines(message))
+	}
+	want := map[string]int{"Attempt ended": 1, "selected backend": 1, "Backend selected": 1, "Configuration reloaded": 0}
+	if d := cmp.Diff(want, count); d != "" {
+		t.Errorf("lines (-want +got):\n%s", d)
 	}
 }
 

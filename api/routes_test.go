@@ -40,7 +40,7 @@ func TestUnknownRoutes(t *testing.T) {
 	if len(lines) != 21 { // the one under /smart-ai/models/ is of a route that logs at debug
 		t.Errorf("%d lines, want 21", len(lines))
 	}
-	want := `{"timestamp":"TIME","level":"INFO","target":"berry_api::api","message":"Request completed","fields":{"request_id":"ID",` +
+	want := `{"timestamp":"TIME", "level":"INFO", "target":"berry_api::api", "message":"Request completed","fields":{"request_id":"ID",` +
 		`"method":"GET","path":"other","url_path":"/v1/zzz","status":404,"latency_ms":0,"error":"not_found"}}`
 	if got := plain(lines[0].raw); got != want {
 		t.Errorf("line %s\nwant %s", got, want)

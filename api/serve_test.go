@@ -26,7 +26,7 @@ func TestStartingLine(t *testing.T) {
 		t.Errorf("admin address %v", b.srv.AdminAddr())
 	}
 	lines := b.lines("Starting Berry API")
-	want := `{"timestamp":"TIME","level":"INFO","target":"berry_api::api","message":"Starting Berry API","fields":{"address":"` +
+	want := `{"timestamp":"TIME", "level":"INFO", "target":"berry_api::api", "message":"Starting Berry API","fields":{"address":"` +
 		address + `","serves":"all","version":"1.2.3","config":"test.toml"}}`
 	if len(lines) != 1 || plain(lines[0].raw) != want {
 		t.Errorf("%+v\nwant %s", lines, want)

@@ -86,11 +86,7 @@ func New(cfg *config.Loaded, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.loaded.Store(cfg)
-	for _, name := range unknown {
-		n := s.log.line(targetConfig, levelWarn, "Log filter names a part that Berry does not have")
-		n.fields.Str("target", name)
-		n.send()
-	}
+	s.warnOfParts(unknown)
 	return s, nil
 }
 
@@ -222,13 +218,23 @@ func (s *Server) closeLog() {
 	}
 }
 
-// thresholds are the log levels by the filter, or else by the settings.
+// thresholds are the log levels by the filter of the options and, for what that
+// leaves open, by the settings.
 func (s *Server) thresholds(cfg *config.Config) (thresholds, []string, error) {
-	base, err := parseLevel(cfg.Settings.LogLevel)
-	if err != nil {
-		return thresholds{}, nil, err
+	filter := s.filter
+	if !setsAll(filter) {
+		filter = cfg.Settings.LogLevel + "," + filter
 	}
-	return parseFilter(base, s.filter)
+	return parseFilter(levelInfo, filter)
+}
+
+// warnOfParts logs the parts that a log filter names and Berry does not have.
+func (s *Server) warnOfParts(unknown []string) {
+	for _, name := range unknown {
+		n := s.log.line(targetConfig, levelWarn, "Log filter names a part that Berry does not have")
+		n.fields.Str("target", name)
+		n.send()
+	}
 }
 
 // closed reports whether err is only that of a server that was told to stop.

@@ -50,7 +50,7 @@ type Settings struct {
 	StreamResume           string  `toml:"stream_resume" default:"off" enum:"off|replay" doc:"What to do when a stream breaks after content: end it with an error (off), or run the request again on another backend and go on where the text stopped (replay)."`
 	OnClientDisconnect     string  `toml:"on_client_disconnect" default:"cancel" enum:"cancel|finish" doc:"When the client leaves: cancel the upstream call, or read on in the background, within bounds, to learn the usage (finish)."`
 
-	LogLevel        string `toml:"log_level" default:"info" enum:"trace|debug|info|warn|error" doc:"Lowest level that is logged. The variable BERRY_LOG (or RUST_LOG) goes first and takes levels by module: info,relay=debug."`
+	LogLevel        string `toml:"log_level" default:"info" doc:"Lowest level that is logged: trace, debug, info, warn or error; also by part, as in info,relay=debug. The parts are api, auth, config, loadbalance and relay. The variable BERRY_LOG (or RUST_LOG) goes first."`
 	LogFormat       string `toml:"log_format" default:"auto" enum:"json|console|auto" doc:"JSON lines, or text for people; auto is text on a terminal."`
 	LogFile         string `toml:"log_file" sample:"logs/berry-api.log" doc:"Besides standard output: a file, rotated by size and age. A relative path starts at the working directory."`
 	LogRequestBody  bool   `toml:"log_request_body" default:"false" doc:"Debug aid: log request bodies, cut to a bounded length, secrets masked."`

@@ -38,7 +38,8 @@ func (l *loader) checkSettings(s *Settings) {
 	default:
 		l.checkAddress(at("admin_bind_address"), admin)
 	}
-	if !s.MaskAPIKeys && s.LogLevel != "debug" && s.LogLevel != "trace" {
+	level := l.checkLogLevel(at("log_level"), s.LogLevel)
+	if !s.MaskAPIKeys && level != "debug" && level != "trace" {
 		l.wrong(at("mask_api_keys"), "false is allowed only with log_level debug or trace")
 	}
 	if (s.TLS.CertFile == "") != (s.TLS.KeyFile == "") {
