@@ -3,7 +3,7 @@
 modules = ./core/... ./loadbalance/... ./relay/... ./api/... ./cli/... ./examples/... ./examples/embedding/...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint format e2e quick check tools clean
+.PHONY: help demo build test race lint format e2e quick check tools man clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ tools: bin/golangci-lint ## build the linters into bin/
 bin/golangci-lint: tools/go.mod tools/go.sum
 	GOWORK=off go -C tools build -o ../bin/ tool
 	@touch $@
+
+man: ## make the man pages of berry-cli in docs/man anew
+	go run ./cli/cmd/berry-man docs/man
 
 clean: ## remove what was built
 	rm -rf bin

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay"
 )
 
@@ -51,7 +52,9 @@ func newTestBackend(s *session) *cobra.Command {
 	c.Flags().StringVarP(&t.Model, "model", "m", "", "the provider's own `NAME` of the model (required)")
 	c.Flags().BoolVar(&t.Stream, "stream", false, "ask for a streamed answer")
 	required(c, "provider", "model")
-	return completingProviders(s, c)
+	s.completing(c, "provider", providerIDs)
+	s.completing(c, "model", func(cfg *config.Config) []string { return upstreamModels(cfg, t.Provider) })
+	return c
 }
 
 func testBackend(ctx context.Context, s *session, t relay.Test) error {

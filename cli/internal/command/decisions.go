@@ -91,6 +91,7 @@ func newDecisions(s *session) *cobra.Command {
 	c.Flags().StringVarP(&f.model, "model", "m", "", "only this model's, by `NAME`, alias or id")
 	c.Flags().IntVarP(&f.limit, "limit", "n", 20, "how many, from 1 to 1000")
 	c.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on with new ones until interrupted")
+	s.completing(c, "model", modelNames)
 	return c
 }
 

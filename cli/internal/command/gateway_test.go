@@ -6,7 +6,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -17,7 +19,8 @@ import (
 //
 // The URL is $NAME_URL, the address $NAME_HOST. The operator's routes want the
 // token. GET /a/b answers with FOLDER/a/b.json, /a/b?after=7 with
-// FOLDER/a/b-after-7.json.
+// FOLDER/a/b-after-7.json. Where there is FOLDER/a/b.1.json the first request is
+// answered with it, the next with FOLDER/a/b.2.json, and so on.
 func gateway(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: gateway NAME TOKEN FOLDER")
@@ -27,6 +30,8 @@ func gateway(ts *testscript.TestScript, neg bool, args []string) {
 		w.WriteHeader(status)
 		fmt.Fprintf(w, `{"error":{"message":%q,"type":"invalid_request_error","param":null,"code":"x"}}`, message)
 	}
+	var mu sync.Mutex
+	asked := map[string]int{}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		got := r.Header.Get("Authorization")
@@ -42,6 +47,12 @@ func gateway(ts *testscript.TestScript, neg bool, args []string) {
 		file := path.Clean("/" + r.URL.Path)
 		if after := r.URL.Query().Get("after"); after != "" {
 			file += "-after-" + after
+		}
+		if _, err := os.Stat(folder + file + ".1.json"); err == nil {
+			mu.Lock()
+			asked[file]++
+			file += "." + strconv.Itoa(asked[file])
+			mu.Unlock()
 		}
 		data, err := os.ReadFile(folder + file + ".json")
 		if err != nil {

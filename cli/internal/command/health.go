@@ -59,7 +59,8 @@ func newHealthCheck(s *session) *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&provider, "provider", "p", "", "check only the provider with this `ID`")
-	return completingProviders(s, c)
+	s.completing(c, "provider", providerIDs)
+	return c
 }
 
 func healthCheck(ctx context.Context, s *session, only string) error {
@@ -202,26 +203,6 @@ func (s *session) verdict(r checkResult) error {
 		s.bad("Provider %s is not healthy: %s", r.Provider, r.Message)
 	}
 	return notGood()
-}
-
-// completingProviders lets the shell complete --provider with the ids of the
-// configuration.
-func completingProviders(s *session, c *cobra.Command) *cobra.Command {
-	err := c.RegisterFlagCompletionFunc("provider", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		at, err := config.Locate(s.config, s.Getenv)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		loaded, err := config.Load(at.Path)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return slices.Sorted(maps.Keys(loaded.Config.Providers)), cobra.ShellCompDirectiveNoFileComp
-	})
-	if err != nil {
-		panic(err) // the flag is not there: found by every test
-	}
-	return c
 }
 
 // required marks flags that a command cannot do without.

@@ -1,11 +1,9 @@
 package command
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -105,34 +103,6 @@ func (s *session) showMetrics(f metricsFlags, raw json.RawMessage, v *figures) e
 	}
 	if v.Status == stateUnhealthy {
 		return notGood()
-	}
-	return nil
-}
-
-// redraw shows the figures once more: in the place of the last ones on a
-// terminal, else below them, JSON as one object per line.
-func (s *session) redraw(f metricsFlags, raw json.RawMessage, v *figures) error {
-	var page bytes.Buffer
-	switch {
-	case s.json:
-		if err := json.Compact(&page, raw); err != nil {
-			return cannot("understand the server: %w", err)
-		}
-		page.WriteByte('\n')
-	default:
-		paper := *s
-		paper.Out = &page
-		paper.figures(f, v)
-		page.WriteByte('\n')
-		if isTerminal(s.Out) {
-			// In one write, over the old page, and only what is left of it is
-			// cleared: this does not flicker.
-			text := bytes.ReplaceAll(page.Bytes(), []byte("\n"), []byte("\x1b[K\n"))
-			page = *bytes.NewBuffer(slices.Concat([]byte("\x1b[H"), text, []byte("\x1b[J")))
-		}
-	}
-	if _, err := io.Copy(s.Out, &page); err != nil {
-		return cannot("write the result: %w", err)
 	}
 	return nil
 }

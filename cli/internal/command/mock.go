@@ -60,6 +60,7 @@ func newMock(s *session) *cobra.Command {
 	f.DurationVar(&m.tokenInterval, "token-interval", 0, "`TIME` between two words of an answer")
 	f.Float64Var(&m.failureRate, "failure-rate", 0, "`SHARE` of the chats, from 0 to 1, that fail with 500, 503 or 429")
 	f.Uint64Var(&m.seed, "seed", 0, "`NUMBER` that decides which chats fail")
+	offering(c, "format", []string{mockllm.OpenAI.String(), mockllm.Azure.String(), mockllm.Claude.String(), mockllm.Gemini.String()})
 	return c
 }
 

@@ -64,6 +64,11 @@ func Run(ctx context.Context, p Process) int {
 	}
 }
 
+// Tree returns the commands for what describes them; none of them is to be run.
+func Tree() *cobra.Command {
+	return newRoot(&session{Process: Process{Getenv: func(string) string { return "" }}})
+}
+
 // session is one run of the program: the outside and the flags that every
 // command has.
 type session struct {
@@ -129,12 +134,27 @@ func newRoot(s *session) *cobra.Command {
 	for _, c := range root.Commands() {
 		switch c.Name() {
 		case "help":
-			c.RunE = help
+			c.RunE, c.PersistentPreRunE = help, s.onlyText
 		case "completion":
+			c.PersistentPreRunE = s.onlyText
+			c.Use, c.Short = "completion SHELL", "Print a completion script for a shell"
+			c.Long = "completion prints what makes a shell complete commands, flags and the names in the configuration:\n" +
+				"the providers, models and strategies. The help of each shell says where the script goes."
+			for _, shell := range c.Commands() {
+				shell.Short = "Print the script for " + shell.Name()
+			}
 			c.RunE = func(*cobra.Command, []string) error { return errors.New("name a shell: bash, fish, powershell or zsh") }
 		}
 	}
 	return root
+}
+
+// onlyText refuses --json for commands whose result is a text and nothing else.
+func (s *session) onlyText(c *cobra.Command, _ []string) error {
+	if s.json {
+		return fmt.Errorf("%s has no result for programs, leave --json out", c.Name())
+	}
+	return nil
 }
 
 // help shows the help of a command. Cobra's own says good to a name that is none.

@@ -2,14 +2,17 @@ package command
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,6 +63,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("CONFIG_PATH", "")
 			e.Setenv("TERM", "xterm")
 			e.Setenv("BIND_ADDRESS", "")
+			// Under the race detector a program waits a second before it exits, for
+			// what its goroutines may yet do. With a process per line that adds up.
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			return private(e.WorkDir)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -100,10 +106,35 @@ func berry(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+	if got != exitUsage && slices.Contains(args, "--json") {
+		ts.Check(objects(ts.ReadFile("stdout"), slices.Contains(args, "--follow") || slices.Contains(args, "--watch")))
+	}
 	for _, stream := range []string{"stdout", "stderr"} {
 		if strings.Contains(ts.ReadFile(stream), canary) {
 			ts.Fatalf("%s holds a secret", stream)
 		}
+	}
+}
+
+// objects checks that a result with --json is one JSON object or, where it goes
+// on, one in each line. There may be none: what went wrong is on standard error.
+func objects(text string, many bool) error {
+	d := json.NewDecoder(strings.NewReader(text))
+	n := 0
+	for {
+		var object map[string]any
+		err := d.Decode(&object)
+		switch {
+		case errors.Is(err, io.EOF) && many && n != strings.Count(text, "\n"):
+			return fmt.Errorf("%d objects in %d lines", n, strings.Count(text, "\n"))
+		case errors.Is(err, io.EOF) && !many && n > 1:
+			return fmt.Errorf("%d objects", n)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("not JSON: %w", err)
+		}
+		n++
 	}
 }
 

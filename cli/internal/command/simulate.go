@@ -72,16 +72,10 @@ func newSimulate(s *session) *cobra.Command {
 	f.DurationVar(&o.duration, "duration", 0, "`TIME` that is simulated, such as 2h, instead of the world's")
 	f.Float64Var(&o.rate, "rate", 0, "requests per second on average, a `NUMBER`, instead of the world's")
 	f.StringVar(&o.svg, "svg", "", "draw the shares over time into this `FILE`; for one world")
-	completing(c, "strategy", loadbalance.StrategyNames())
-	completing(c, "world", append(simulate.WorldNames(), allWorlds))
+	s.completing(c, "model", modelNames)
+	offering(c, "strategy", loadbalance.StrategyNames())
+	offering(c, "world", append(simulate.WorldNames(), allWorlds))
 	return c
-}
-
-// completing offers the values of a flag to shells.
-func completing(c *cobra.Command, flag string, values []string) {
-	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveDefault)); err != nil {
-		panic(err) // the flag is not there: found by every test
-	}
 }
 
 func simulation(ctx context.Context, s *session, o scenario, given func(flag string) bool) error {

@@ -57,3 +57,17 @@ func TestUntilInterrupted(t *testing.T) {
 	f(figures+"\n"+figures+"\n", "metrics", "--watch", "--json")
 	f(one+"\n"+strings.ReplaceAll(one, "1", "2")+"\n", "decisions", "--follow", "--json")
 }
+
+func TestFit(t *testing.T) {
+	f := func(page string, height int, want string) {
+		t.Helper()
+		if got := string(fit([]byte(page), height)); got != want {
+			t.Errorf("%q in %d lines: %q, want %q", page, height, got, want)
+		}
+	}
+	f("a\nb\nc\n", 4, "a\nb\nc\n")
+	f("a\nb\nc\n", 3, "a\n... and 2 more lines; a larger window shows them\n")
+	f("a\nb\nc\nd\ne\n", 5, "a\nb\nc\n... and 2 more lines; a larger window shows them\n")
+	f("a\nb\nc\n", 2, "a\nb\nc\n")
+	f("a\nb\nc\n", 0, "a\nb\nc\n") // a terminal that does not say
+}
