@@ -64,9 +64,10 @@ func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime
 		if up == nil {
 			continue
 		}
-		up.transport = g.transports.reuse(dials, id, transportKey{
+		d := g.transports.reuse(dials, id, up.Base, transportKey{
 			base: p.BaseURL, connect: cfg.Settings.ConnectTimeoutSeconds.Duration(),
 		})
+		up.transport, up.checks = d.tripper(), d.Transport
 		rt.upstreams[id] = up
 	}
 	for id, mc := range cfg.Models {

@@ -67,7 +67,7 @@ func (p *probe) failed(check string, kind loadbalance.Kind, format string, args 
 // roundTrip sends a request; the caller closes the answer's body.
 func (p *probe) roundTrip(req *http.Request) (*http.Response, error) {
 	p.answering = false
-	resp, err := p.up.transport.RoundTrip(req)
+	resp, err := p.up.checks.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
@@ -147,8 +147,8 @@ func (p *probe) named(r result, models []string) result {
 
 // connect opens a connection to the provider and closes it again.
 func (p *probe) connect(ctx context.Context) result {
-	t, ok := p.up.transport.(*http.Transport)
-	if !ok || proxied(t, p.up.Base) {
+	t := p.up.checks
+	if proxied(t, p.up.Base) {
 		return p.head(ctx)
 	}
 	dial := t.DialContext

@@ -59,7 +59,8 @@ type target struct {
 type upstream struct {
 	dialect.Upstream
 	dialect      dialect.Dialect
-	transport    http.RoundTripper
+	transport    http.RoundTripper // for users' requests
+	checks       *http.Transport   // for checks, on connections of their own
 	firstContent time.Duration
 }
 

@@ -3,8 +3,11 @@ package relay
 import (
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
+
+	"github.com/PPKunOfficial/berry-api/relay/direct"
 )
 
 // How upstream connections are kept. The idle pool is far above net/http's
@@ -28,31 +31,50 @@ type transportKey struct {
 	connect time.Duration
 }
 
+// dial is how a provider is reached.
 type dial struct {
 	key transportKey
 	*http.Transport
+	direct *direct.Transport // nil where requests go through the other
+}
+
+// tripper is what carries users' requests.
+func (d dial) tripper() http.RoundTripper {
+	if d.direct != nil {
+		return d.direct
+	}
+	return d.Transport
 }
 
 // transports are the upstream connections by provider id.
 type transports map[string]dial
 
-// reuse puts the provider's transport into next: the old one where the key is
-// unchanged, else a new one. It opens nothing.
-func (t transports) reuse(next transports, provider string, key transportKey) *http.Transport {
+// reuse puts the provider's transports into next: the old ones where the key is
+// unchanged, else new ones. It opens nothing.
+func (t transports) reuse(next transports, provider string, base *url.URL, key transportKey) dial {
 	d, ok := t[provider]
 	if !ok || d.key != key {
-		d = dial{key, newTransport(key.connect)}
+		d = dial{key: key, Transport: newTransport(key.connect)}
+		if base.Scheme == "http" && !proxied(d.Transport, base) {
+			d.direct = direct.New(address(base), direct.Options{
+				Dial: d.DialContext, MaxIdle: maxIdlePerProvider, IdleTime: idleTimeout, MaxHeader: maxHeaderBytes,
+			})
+		}
 	}
 	next[provider] = d
-	return d.Transport
+	return d
 }
 
-// closeUnless closes the idle connections of transports that next does not
-// hold. Requests under way on them end undisturbed.
+// closeUnless closes the connections of transports that next does not hold.
+// Requests under way on them end undisturbed.
 func (t transports) closeUnless(next transports) {
 	for id, d := range t {
-		if n, ok := next[id]; !ok || n.Transport != d.Transport {
-			d.CloseIdleConnections()
+		if n, ok := next[id]; ok && n.Transport == d.Transport {
+			continue
+		}
+		d.CloseIdleConnections()
+		if d.direct != nil {
+			d.direct.Retire()
 		}
 	}
 }

@@ -112,6 +112,22 @@ func (s *Spliced) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// AppendPieces appends all that Read gives to dst, piece by piece: a transport
+// can send the body from where it lies. The pieces are valid until Close.
+func (s *Spliced) AppendPieces(dst [][]byte) [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.body == nil {
+		return dst
+	}
+	pos := 0
+	for _, e := range s.edits {
+		dst = append(dst, s.body.bytes[pos:e.Start], e.Text)
+		pos = e.End
+	}
+	return append(dst, s.body.bytes[pos:])
+}
+
 // Close implements io.Closer; more than once is harmless.
 func (s *Spliced) Close() error {
 	s.mu.Lock()
