@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,40 +12,215 @@ import (
 type body struct {
 	c    *conn
 	ctx  context.Context
-	src  io.ReadCloser
 	stop func() bool
 	keep bool  // the connection can be used again
 	done error // what Read says from now on; nil while there is something to read
+
+	untilClose bool
+	chunked    bool
+	left       int64 // of the body, or of the chunk; -1 before the next chunk's size
+	tail       bool  // the chunk's data is over, its line end is not
+	trailer    int   // bytes of trailer read, above 0 once the last chunk came
 }
 
-var errClosed = errors.New("direct: the answer's body is closed")
+var (
+	errClosed = errors.New("direct: the answer's body is closed")
+	errChunk  = errors.New("direct: the answer's chunks are malformed")
+)
 
-// Read implements io.Reader.
+// Read implements io.Reader. It returns what is there, and waits only for the
+// first byte.
 func (b *body) Read(p []byte) (int, error) {
 	if b.done != nil {
 		return 0, b.done
 	}
-	n, err := b.src.Read(p)
+	if len(p) == 0 {
+		return 0, nil
+	}
+	var n int
+	var err error
+	if b.chunked {
+		n, err = b.readChunks(p)
+	} else {
+		n, err = b.readPlain(p)
+	}
 	switch {
 	case err == nil:
-	case errors.Is(err, io.EOF):
+		return n, nil
+	case err == io.EOF:
 		b.end()
-	default:
-		b.stop()
-		b.c.close()
-		if b.ctx.Err() != nil {
-			err = b.ctx.Err()
-		}
-		b.done = err
+		return n, io.EOF
 	}
+	b.stop()
+	b.c.close()
+	if b.ctx.Err() != nil {
+		err = b.ctx.Err()
+	}
+	b.done = err
 	return n, err
+}
+
+// readPlain reads a body of known length, or one that ends with the connection.
+func (b *body) readPlain(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	if b.left > 0 && int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.some(p)
+	if b.left > 0 {
+		if b.left -= int64(n); b.left == 0 {
+			return n, io.EOF
+		}
+	}
+	switch {
+	case n > 0:
+		return n, nil // an error, if it lasts, comes again
+	case err == io.EOF && !b.untilClose:
+		return 0, io.ErrUnexpectedEOF
+	}
+	return 0, err
+}
+
+// some reads into p what is buffered, or else from the connection.
+func (b *body) some(p []byte) (int, error) {
+	in := &b.c.in
+	if in.r == in.w {
+		if len(p) >= firstIn {
+			return in.src.Read(p)
+		}
+		if err := in.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, in.bytes())
+	in.skip(n)
+	return n, nil
+}
+
+// readChunks reads a chunked body.
+func (b *body) readChunks(p []byte) (n int, err error) {
+	for n < len(p) {
+		if b.left <= 0 {
+			switch ok, err := b.frame(n > 0); {
+			case err == io.EOF && b.trailer == 0:
+				return n, io.ErrUnexpectedEOF
+			case err != nil:
+				return n, err
+			case !ok:
+				return n, nil
+			}
+			continue
+		}
+		in := &b.c.in
+		if in.r == in.w && n > 0 {
+			return n, nil
+		}
+		got, err := b.some(p[n:min(int64(len(p)), int64(n)+b.left)])
+		n += got
+		if b.left -= int64(got); b.left == 0 {
+			b.left, b.tail = -1, true
+		}
+		switch {
+		case err == io.EOF:
+			return n, io.ErrUnexpectedEOF
+		case err != nil:
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// Bounds of what frames a chunked body.
+const (
+	maxChunkLine = 4 << 10
+	maxTrailer   = 64 << 10
+)
+
+// frame reads one line between chunks. It is false when the line is not there
+// yet and the caller has something to return instead of waiting. The error is
+// io.EOF after the last line.
+func (b *body) frame(busy bool) (bool, error) {
+	in := &b.c.in
+	i := bytes.IndexByte(in.bytes(), '\n')
+	for i < 0 {
+		have := len(in.bytes())
+		switch {
+		case have > maxChunkLine:
+			return false, errChunk
+		case busy:
+			return false, nil
+		case have > 0 && in.w == len(in.b):
+			in.room()
+		}
+		if err := in.fill(); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return false, err
+		}
+		i = bytes.IndexByte(in.bytes(), '\n')
+	}
+	line := bytes.TrimSuffix(in.bytes()[:i], []byte{'\r'})
+	in.skip(i + 1)
+	switch {
+	case b.trailer > 0:
+		if b.trailer += i + 1; b.trailer > maxTrailer {
+			return false, errChunk
+		}
+		if len(line) == 0 {
+			return false, io.EOF
+		}
+	case b.tail:
+		if len(line) > 0 {
+			return false, errChunk
+		}
+		b.tail = false
+	default:
+		size, ok := chunkSize(line)
+		if !ok {
+			return false, errChunk
+		}
+		if b.left = size; size == 0 {
+			b.left, b.trailer = -1, 1
+		}
+	}
+	return true, nil
+}
+
+// chunkSize reads the line before a chunk: hexadecimal digits, and perhaps
+// extensions, which say nothing to a client.
+func chunkSize(line []byte) (int64, bool) {
+	digits, _, _ := bytes.Cut(line, []byte{';'})
+	digits = bytes.TrimRight(digits, " \t")
+	const most = 15 // digits: more would not fit
+	if len(digits) == 0 || len(digits) > most {
+		return 0, false
+	}
+	var n int64
+	for _, ch := range digits {
+		switch {
+		case ch >= '0' && ch <= '9':
+			ch -= '0'
+		case ch >= 'a' && ch <= 'f':
+			ch -= 'a' - 10
+		case ch >= 'A' && ch <= 'F':
+			ch -= 'A' - 10
+		default:
+			return 0, false
+		}
+		n = n<<4 | int64(ch)
+	}
+	return n, true
 }
 
 // end gives the connection back after the whole answer was read. What is left
 // in the buffer was not asked for: such a connection is not trusted any more.
 func (b *body) end() {
 	b.done = io.EOF
-	if unspoilt := b.stop(); unspoilt && b.keep && b.c.br.Buffered() == 0 {
+	if unspoilt := b.stop(); unspoilt && b.keep && len(b.c.in.bytes()) == 0 {
+		b.c.in.release()
 		b.c.t.put(b.c)
 		return
 	}

@@ -2,54 +2,32 @@ package direct
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
-
-// readBuffer is a connection's buffer: a stream holds one for as long as it runs.
-const readBuffer = 4 << 10
 
 // conn is one connection. It belongs to the goroutine whose request it carries,
 // or to the pool.
 type conn struct {
 	t     *Transport
 	nc    net.Conn
-	br    *bufio.Reader
+	in    buffer
 	alive func() bool // whether the other side has left an idle connection open
 	since time.Time   // when it became idle
-
-	header int  // bytes of header that may still be read; below 0 for a body
-	over   bool // the header was longer
 }
 
 func newConn(t *Transport, nc net.Conn) *conn {
-	c := &conn{t: t, nc: nc, alive: watcher(nc)}
-	c.br = bufio.NewReaderSize(c, readBuffer)
-	return c
+	return &conn{t: t, nc: nc, in: newBuffer(nc), alive: watcher(nc)}
 }
 
 func (c *conn) close() { _ = c.nc.Close() }
-
-// Read feeds the buffer and bounds the header.
-func (c *conn) Read(p []byte) (int, error) {
-	if c.header < 0 {
-		return c.nc.Read(p)
-	}
-	if c.header == 0 {
-		c.over = true
-		return 0, errHeader
-	}
-	n, err := c.nc.Read(p[:min(len(p), c.header)])
-	c.header -= n
-	return n, err
-}
-
-var errHeader = errors.New("direct: the answer's header is too long")
 
 // past is a deadline that ends every read and write at once.
 var past = time.Unix(1, 0)
@@ -79,34 +57,70 @@ func (c *conn) roundTrip(ctx context.Context, req *http.Request) (*http.Response
 		}
 		return nil, err
 	}
-	b := &body{c: c, ctx: ctx, src: resp.Body, stop: stop, keep: sent == nil && !resp.Close}
-	resp.Body = b
-	if b.src == http.NoBody {
+	b := &body{c: c, ctx: ctx, stop: stop, keep: sent == nil && !resp.Close}
+	switch {
+	case resp.Body == http.NoBody:
 		b.end()
+	case len(resp.TransferEncoding) > 0: // chunked: the parser takes no other
+		b.chunked, b.left = true, -1
+	case resp.ContentLength >= 0:
+		b.left = resp.ContentLength
+	default:
+		b.left, b.untilClose, b.keep = -1, true, false
 	}
+	resp.Body = b
 	return resp, nil
 }
+
+var (
+	errHeader   = errors.New("direct: the answer's header is too long")
+	errInterim  = errors.New("direct: no answer after several interim ones")
+	errSwitched = errors.New("direct: the upstream changed the protocol, which nobody asked for")
+)
 
 // maxInterim is how many answers of the 1xx kind may come before the answer.
 const maxInterim = 8
 
 func (c *conn) answer(req *http.Request) (*http.Response, error) {
-	c.header, c.over = c.t.o.MaxHeader, false
-	defer func() { c.header = -1 }()
 	for range maxInterim {
-		resp, err := http.ReadResponse(c.br, req)
+		resp, err := c.header(req)
 		switch {
-		case c.over:
-			return nil, errHeader
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, fmt.Errorf("the connection was closed before an answer: %w", io.ErrUnexpectedEOF)
 		case err != nil:
 			return nil, err
 		case resp.StatusCode == http.StatusSwitchingProtocols:
-			return nil, errors.New("direct: the upstream changed the protocol, which nobody asked for")
+			return nil, errSwitched
 		case resp.StatusCode >= 200:
 			return resp, nil
 		}
 	}
-	return nil, errors.New("direct: no answer after several interim ones")
+	return nil, errInterim
+}
+
+// parser reads one header with net/http's own parser.
+type parser struct {
+	text bytes.Reader
+	br   *bufio.Reader
+}
+
+var parsers = sync.Pool{New: func() any { return &parser{br: bufio.NewReaderSize(nil, firstIn)} }}
+
+// header reads one answer's header. What the parser says of the body's framing
+// is in the response; the body itself is read by this package.
+func (c *conn) header(req *http.Request) (*http.Response, error) {
+	text, err := c.in.header(c.t.o.MaxHeader)
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("the connection was closed before an answer: %w", io.ErrUnexpectedEOF)
+		}
+		return nil, err
+	}
+	p := parsers.Get().(*parser)
+	p.text.Reset(text)
+	p.br.Reset(&p.text)
+	resp, err := http.ReadResponse(p.br, req)
+	p.text.Reset(nil)
+	p.br.Reset(nil)
+	parsers.Put(p)
+	c.in.skip(len(text))
+	return resp, err
 }

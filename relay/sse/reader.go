@@ -36,6 +36,7 @@ type Reader struct {
 	line   int  // where the current line begins
 	event  int  // where the current event begins: what is before it may go
 	crlf   bool // the last line ended in CR: an LF right after it is part of that end
+	full   bool // the last read left no room
 	begun  bool // the byte order mark, if any, has been dealt with
 	err    error
 	name   span
@@ -50,9 +51,14 @@ type Reader struct {
 
 type span struct{ from, to int }
 
-// firstBuffer is the room that a stream begins with; it grows with the longest
-// event up to the reader's limit.
-const firstBuffer = 4 << 10
+const (
+	// firstBuffer is the room that a stream begins with; it grows with the
+	// longest event up to the reader's limit.
+	firstBuffer = 4 << 10
+	// burstBuffer is the room of a stream that brings more than it has at once:
+	// what is read together is passed on together.
+	burstBuffer = 16 << 10
+)
 
 // NewReader returns a reader of src that refuses events of more than limit bytes.
 func NewReader(src io.Reader, limit int) *Reader {
@@ -64,10 +70,10 @@ func NewReader(src io.Reader, limit int) *Reader {
 // Reset makes r read from src; it keeps its buffer unless that grew large.
 func (r *Reader) Reset(src io.Reader, limit int) {
 	buf, joined := r.buf[:0], r.joined[:0]
-	if cap(buf) > 16*firstBuffer {
+	if cap(buf) > burstBuffer {
 		buf = nil
 	}
-	if cap(joined) > 16*firstBuffer {
+	if cap(joined) > burstBuffer {
 		joined = nil
 	}
 	*r = Reader{src: src, max: limit, buf: buf, joined: joined}
@@ -248,14 +254,22 @@ func (r *Reader) fill() {
 		r.err = ErrTooLong
 		return
 	}
-	if len(r.buf) == cap(r.buf) {
-		grown := make([]byte, len(r.buf), min(max(firstBuffer, 2*cap(r.buf)), r.max))
-		copy(grown, r.buf)
-		r.buf = grown
+	switch {
+	case len(r.buf) == cap(r.buf):
+		r.grow(2 * cap(r.buf))
+	case r.full && cap(r.buf) < burstBuffer:
+		r.grow(burstBuffer)
 	}
 	n, err := r.src.Read(r.buf[len(r.buf):cap(r.buf)])
 	r.buf = r.buf[:len(r.buf)+n]
+	r.full = len(r.buf) == cap(r.buf)
 	r.err = err
+}
+
+func (r *Reader) grow(size int) {
+	grown := make([]byte, len(r.buf), min(max(firstBuffer, size), r.max))
+	copy(grown, r.buf)
+	r.buf = grown
 }
 
 func (s span) shift(by int) span {

@@ -19,6 +19,8 @@ type answer struct {
 	empty     bool         // ... and has no element
 	content   bool         // something that a client waits for
 	textBytes int          // raw length of its text
+	text      dialect.Span // where the last text stands, quotes included
+	pieces    int          // how many texts and other parts of content there are
 	began     uint64       // bit set of the choices' indices
 	ended     uint64       // those with a finish reason
 	usage     dialect.Usage
@@ -111,7 +113,7 @@ func (a *answer) choice(c *cursor.Cursor, k keep) bool {
 				return a.message(c, k)
 			}
 		case "text":
-			return a.text(c)
+			return a.takeText(c)
 		case "finish_reason":
 			ended = c.Peek() == '"'
 		}
@@ -139,9 +141,9 @@ func (a *answer) message(c *cursor.Cursor, k keep) bool {
 				c.Drop()
 				return ok
 			}
-			return a.text(c)
+			return a.takeText(c)
 		case name == "content", name == "refusal":
-			return a.text(c)
+			return a.takeText(c)
 		case name == "tool_calls", name == "function_call", name == "audio":
 			return a.part(c)
 		}
@@ -150,12 +152,14 @@ func (a *answer) message(c *cursor.Cursor, k keep) bool {
 	}, a.remove)
 }
 
-// text takes a string that is content unless it is empty.
-func (a *answer) text(c *cursor.Cursor) bool {
+// takeText takes a string that is content unless it is empty.
+func (a *answer) takeText(c *cursor.Cursor) bool {
 	span, ok := c.Value()
 	if n := span.End - span.Start; ok && n > 2 && c.Bytes(span)[0] != 'n' {
 		a.content = true
 		a.textBytes += n - 2
+		a.text = span
+		a.pieces++
 	}
 	return ok
 }
@@ -170,6 +174,7 @@ func (a *answer) part(c *cursor.Cursor) bool {
 	if v := bytes.TrimSpace(raw[1:max(1, len(raw)-1)]); raw[0] != 'n' && len(v) > 0 {
 		a.content = true
 		a.textBytes += len(v)
+		a.pieces += 2 // never the one text of a shape
 	}
 	return true
 }

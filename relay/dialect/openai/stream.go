@@ -13,6 +13,8 @@ type decoder struct {
 	model []byte // the name that the client asked for, as JSON
 	a     answer
 
+	shape shape
+
 	began, ended uint64
 	usage        dialect.Usage
 	textBytes    int
@@ -23,6 +25,10 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 	data = bytes.TrimSpace(data)
 	if string(data) == "[DONE]" {
 		return dst, dialect.End, nil
+	}
+	if text, ok := d.shape.match(data); ok && len(name) == 0 {
+		d.textBytes += len(text)
+		return d.shape.write(dst, text), dialect.Content, nil
 	}
 	a := &d.a
 	if !a.read(data, d.keep) {
@@ -50,12 +56,18 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 			return dst, dialect.Lifecycle, nil
 		}
 	}
+	from := len(dst)
 	dst = d.write(dst, data)
+	if a.pieces == 1 && a.ended == 0 && !a.hasUsage {
+		d.shape.learn(data, a, dst[from:])
+	}
 	if a.content {
 		return dst, dialect.Content, nil
 	}
 	return dst, dialect.Lifecycle, nil
 }
+
+const dataField = "data: "
 
 // write appends data as one event with a's edits.
 func (d *decoder) write(dst, data []byte) []byte {
@@ -66,7 +78,7 @@ func (d *decoder) write(dst, data []byte) []byte {
 	if len(a.edits) > 1 {
 		dialect.SortEdits(a.edits)
 	}
-	dst = append(dst, "data: "...)
+	dst = append(dst, dataField...)
 	from := len(dst)
 	pos := 0
 	if !a.choices { // usage alone: clients want the empty list beside it

@@ -1,0 +1,71 @@
+package openai
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// A chunk read by the shape of the one before it comes out as if it were the
+// first of its stream.
+func FuzzShape(f *testing.F) {
+	const head, tail = `{"id":"c","model":"up","choices":[{"index":0,"delta":{"content":"`, `"},"finish_reason":null}],"usage":null}`
+	f.Add(head+"he"+tail, head+"llo"+tail)
+	f.Add(head+"he"+tail, head+`l\"`+tail)
+	f.Add(head+"he"+tail, head+`","finish_reason":"stop","x":"`+tail)
+	f.Add(head+"he"+tail, head+`\`+tail)
+	f.Add(head+"he"+tail, head+"\xff"+tail)
+	f.Add(head+"he"+tail, head+"a\nb"+tail)
+	f.Add(head+"he"+tail, head+tail)
+	f.Add(head+"he"+tail, head+`"`+tail)
+	f.Add(`{"error":null,"choices":[{"delta":{"reasoning":"a"}}],"model":1}`, `{"error":null,"choices":[{"delta":{"reasoning":"bb"}}],"model":1}`)
+	f.Add(`{"choices":[{"text":"a"},{"text":"b"}]}`, `{"choices":[{"text":"a"},{"text":"c"}]}`)
+	f.Add(`{"choices":[{"index":0,"text":"a","finish_reason":"stop"}]}`, `{"choices":[{"index":0,"text":"b","finish_reason":"stop"}]}`)
+	f.Fuzz(func(t *testing.T, first, second string) {
+		for _, m := range []dialect.Meta{{}, {WantUsage: true}, {DropReasoning: true}} {
+			m.Model = []byte(`"m"`)
+			d, fresh := decoderFor(m).(*decoder), decoderFor(m).(*decoder)
+			if _, _, err := d.Event(nil, nil, []byte(first)); err != nil {
+				return
+			}
+			before := d.textBytes
+			got, gotState, gotErr := d.Event(nil, nil, []byte(second))
+			want, wantState, wantErr := fresh.Event(nil, nil, []byte(second))
+			if string(got) != string(want) || gotState != wantState || (gotErr == nil) != (wantErr == nil) {
+				t.Fatalf("%q after %q: %q, state %d, %v; alone %q, state %d, %v", second, first, got, gotState, gotErr, want, wantState, wantErr)
+			}
+			if d.textBytes-before != fresh.textBytes || d.began|fresh.began != d.began || d.ended|fresh.ended != d.ended {
+				t.Fatalf("%q after %q: %d bytes of text, %b began, %b ended; alone %d, %b, %b", second, first,
+					d.textBytes-before, d.began, d.ended, fresh.textBytes, fresh.began, fresh.ended)
+			}
+		}
+	})
+}
+
+// The shape is used where it fits, and only there.
+func TestShape(t *testing.T) {
+	d := decoderFor(dialect.Meta{}).(*decoder)
+	type step struct {
+		Out     string
+		ByShape bool
+	}
+	var got []step
+	for _, text := range []string{"he", "llo", "", `\n`, `\`} {
+		data := []byte(`{"id":"c","model":"up","choices":[{"index":0,"delta":{"content":"` + text + `"},"finish_reason":null}]}`)
+		_, fits := d.shape.match(data)
+		out, _, err := d.Event(nil, nil, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, step{string(out), fits})
+	}
+	event := func(text string) string {
+		return `data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"` + text + `"},"finish_reason":null}]}` + "\n\n"
+	}
+	want := []step{{event("he"), false}, {event("llo"), true}, {event(""), false}, {event(`\n`), true}, {"", false}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
