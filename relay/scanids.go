@@ -9,8 +9,8 @@ import (
 // members of messages and of tool calls.
 func (s *scanner) walk() error {
 	return s.elements(func() error {
-		return s.members(func(name string, at *place) error {
-			switch name {
+		return s.members(func(name []byte, at *place) error {
+			switch string(name) {
 			case "tool_call_id":
 				return s.id()
 			case "tool_calls":
@@ -18,20 +18,20 @@ func (s *scanner) walk() error {
 			case dialect.ThinkingBlocks, dialect.ExtraContent:
 				return s.extension(at)
 			}
-			return s.dec.SkipValue()
+			return s.Skip()
 		})
 	})
 }
 
 // call takes a member of a tool call.
-func (s *scanner) call(name string, at *place) error {
-	switch name {
+func (s *scanner) call(name []byte, at *place) error {
+	switch string(name) {
 	case "id":
 		return s.id()
 	case dialect.ExtraContent:
 		return s.extension(at)
 	}
-	return s.dec.SkipValue()
+	return s.Skip()
 }
 
 // place is where a member stands: open is the offset just after its object's
@@ -43,10 +43,10 @@ type place struct {
 
 // extension passes a value and notes its member.
 func (s *scanner) extension(at *place) error {
-	if err := s.dec.SkipValue(); err != nil {
+	if err := s.Skip(); err != nil {
 		return err
 	}
-	member := dialect.Span{Start: at.before, End: int(s.dec.InputOffset())}
+	member := dialect.Span{Start: at.before, End: s.Offset()}
 	all := &s.scan.Extensions
 	if at.entry == 0 {
 		*all = append(*all, dialect.Extended{Open: at.open})
@@ -60,43 +60,43 @@ func (s *scanner) extension(at *place) error {
 // elements calls f before each element of the array that comes next; anything
 // else is skipped.
 func (s *scanner) elements(f func() error) error {
-	if s.dec.PeekKind() != '[' {
-		return s.dec.SkipValue()
+	if s.Peek() != '[' {
+		return s.Skip()
 	}
-	if _, err := s.dec.ReadToken(); err != nil {
+	if err := s.Begin('['); err != nil {
 		return err
 	}
-	for s.dec.PeekKind() != ']' {
+	for {
+		more, err := s.Element()
+		if err != nil || !more {
+			return err
+		}
 		if err := f(); err != nil {
 			return err
 		}
 	}
-	_, err := s.dec.ReadToken()
-	return err
 }
 
 // members calls f after each member name of the object that comes next;
 // anything else is skipped.
-func (s *scanner) members(f func(name string, at *place) error) error {
-	if s.dec.PeekKind() != '{' {
-		return s.dec.SkipValue()
+func (s *scanner) members(f func(name []byte, at *place) error) error {
+	if s.Peek() != '{' {
+		return s.Skip()
 	}
-	if _, err := s.dec.ReadToken(); err != nil {
+	if err := s.Begin('{'); err != nil {
 		return err
 	}
-	at := &place{open: int(s.dec.InputOffset())}
-	for s.dec.PeekKind() != '}' {
-		at.before = int(s.dec.InputOffset())
-		tok, err := s.dec.ReadToken()
-		if err != nil {
+	at := &place{open: s.Offset()}
+	for {
+		at.before = s.Offset()
+		name, err := s.Name()
+		if err != nil || name == nil {
 			return err
 		}
-		if err := f(tok.String(), at); err != nil {
+		if err := f(name, at); err != nil {
 			return err
 		}
 	}
-	_, err := s.dec.ReadToken()
-	return err
 }
 
 // id reads an id and notes it when it is too long.
@@ -105,7 +105,7 @@ func (s *scanner) id() error {
 	if err != nil {
 		return err
 	}
-	if v.Kind() == '"' && len(v)-2 > dialect.MaxToolCallID {
+	if v[0] == '"' && len(v)-2 > dialect.MaxToolCallID {
 		s.scan.LongIDs = append(s.scan.LongIDs, span)
 	}
 	return nil
