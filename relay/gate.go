@@ -139,14 +139,14 @@ func (g *gate) final(f func(open bool)) {
 	f(g.open)
 }
 
-// close ends the gate's part; nothing is written by it afterwards.
-func (g *gate) close() {
+// close ends the gate's part; nothing is written by it afterwards. It is true
+// when the timer will not come any more and has not come: the gate can then be
+// used for another request.
+func (g *gate) close() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed, g.cancel = true, nil
-	if g.timer != nil {
-		g.timer.Stop()
-	}
+	return g.timer == nil || g.timer.Stop()
 }
 
 // keepAliveComment is a comment line: clients skip it, intermediaries see traffic.

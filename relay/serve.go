@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
@@ -39,12 +40,15 @@ type exchange struct {
 	said       *said // what a stream has sent; nil unless it may be resumed
 }
 
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
 // Serve answers one chat request that api has authenticated: rt is the runtime
 // that it began with, and the first fields of rec are set. It returns when the
 // answer is complete or the client has left; rec then says what happened. It
 // must be called on the request's own goroutine.
 func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, rt *Runtime, rec *Record) {
-	x := &exchange{g: g, rt: rt, w: w, r: r, rec: rec}
+	x := exchanges.Get().(*exchange)
+	x.g, x.rt, x.w, x.r, x.rec = g, rt, w, r, rec
 	rec.Attempts = rec.inline[:0]
 	defer x.finish()
 	if e := x.admit(); e != nil {
@@ -91,7 +95,8 @@ func (x *exchange) admit() *apierror.Error {
 	}
 	x.inputBytes = len(body.Bytes())
 	x.pick.Tags, x.pick.AllTags, x.pick.Only = x.rec.User.Tags, x.rec.User.Admin, scan.Backend
-	x.gate = gate{w: x.w, rc: http.NewResponseController(x.w), stream: scan.Stream, keepalive: x.rt.limits.keepalive}
+	x.gate.w, x.gate.rc = x.w, http.NewResponseController(x.w)
+	x.gate.stream, x.gate.keepalive = scan.Stream, x.rt.limits.keepalive
 	if scan.Stream && x.rt.limits.resume {
 		x.said = &said{}
 	}
@@ -174,7 +179,7 @@ func (x *exchange) backendHeader(h http.Header) {
 
 // finish books what is known and tells the observer; it runs however Serve ends.
 func (x *exchange) finish() {
-	x.gate.close()
+	still := x.gate.close()
 	x.release()
 	rec := x.rec
 	if x.clientLeft {
@@ -190,6 +195,18 @@ func (x *exchange) finish() {
 	x.permit.Release()
 	rec.Duration = time.Since(rec.Start)
 	x.g.observer.Finished(rec)
+	// One whose client's leaving may be being noted just now is left alone.
+	if still && !x.rt.limits.readOn {
+		x.recycle()
+	}
+}
+
+// recycle makes x ready for another request.
+func (x *exchange) recycle() {
+	timer := x.gate.timer // rests, and is this gate's
+	*x = exchange{}
+	x.gate.timer = timer
+	exchanges.Put(x)
 }
 
 // release gives the request body back. After it nothing can be sent again.

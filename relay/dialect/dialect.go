@@ -85,7 +85,7 @@ type Dialect interface {
 	// the client: the request holds what this format cannot say.
 	Encode(ctx context.Context, in *Request) (*http.Request, error)
 	// Decode turns one whole answer with a status of 2xx into OpenAI's form. It
-	// may return body itself. An *apierror.Error means that the upstream
+	// may change body and return its storage. An *apierror.Error means that the upstream
 	// reported a fault inside a 2xx, any other error that the answer is
 	// unreadable.
 	Decode(body []byte, m *Meta) ([]byte, Usage, error)

@@ -162,9 +162,11 @@ func (b *body) frame(busy bool) (bool, error) {
 		}
 		i = bytes.IndexByte(in.bytes(), '\n')
 	}
-	line := bytes.TrimSuffix(in.bytes()[:i], []byte{'\r'})
+	line, crlf := bytes.CutSuffix(in.bytes()[:i], []byte{'\r'})
 	in.skip(i + 1)
 	switch {
+	case !crlf && b.trailer == 0: // readers that differ here can be played against each other
+		return false, errChunk
 	case b.trailer > 0:
 		if b.trailer += i + 1; b.trailer > maxTrailer {
 			return false, errChunk

@@ -171,24 +171,14 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 	return apply(body, a.edits), a.usage, nil
 }
 
-// apply returns body with edits applied; body itself when there are none.
+// apply makes edits in body, which it may change, from the last to the first,
+// so that their places stay right.
 func apply(body []byte, edits []dialect.Edit) []byte {
-	if len(edits) == 0 {
-		return body
-	}
 	dialect.SortEdits(edits)
-	size := len(body)
-	for _, e := range edits {
-		size += len(e.Text) - (e.End - e.Start)
+	for _, e := range slices.Backward(edits) {
+		body = slices.Replace(body, e.Start, e.End, e.Text...)
 	}
-	out := make([]byte, 0, size)
-	pos := 0
-	for _, e := range edits {
-		out = append(out, body[pos:e.Start]...)
-		out = append(out, e.Text...)
-		pos = e.End
-	}
-	return append(out, body[pos:]...)
+	return body
 }
 
 // Stream implements dialect.Dialect.
