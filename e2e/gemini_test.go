@@ -5,14 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/shared"
 	"google.golang.org/genai"
 
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
@@ -20,177 +16,36 @@ import (
 
 const geminiKey = "up-gemini-canary-6"
 
-// geminiModels are the public models of this world; the provider's name of each is gemini-3- and the same.
-var geminiModels = []string{"text", "tools", "json", "thinks", "refuses", "truncated", "blocked"}
-
-const geminiJSON = `{"city":"Zürich"}`
-
-// geminiScript is what the provider answers by model. What the real API would refuse is a 400.
-func geminiScript() mockllm.Script {
-	part := mockllm.GeminiText
-	frames := map[string][]string{
-		"tools":     {mockllm.GeminiChunk("", mockllm.GeminiCall("weather", toolArgs1, "c2ln")), mockllm.GeminiChunk("", mockllm.GeminiCall("clock", toolArgs2, "")), mockllm.GeminiFinish("STOP", 7, 4)},
-		"json":      {mockllm.GeminiChunk("", part(`{"city":`)), mockllm.GeminiChunk("STOP", part(`"Zürich"}`))},
-		"thinks":    {mockllm.GeminiChunk("", `{"text":"I think ","thought":true}`), mockllm.GeminiChunk("", `{"text":"so.","thought":true}`), mockllm.GeminiChunk("STOP", part(answer))},
-		"truncated": {mockllm.GeminiChunk("", part("he"))},
-		"blocked":   {`{"promptFeedback":{"blockReason":"SAFETY"},"responseId":"r1"}`},
-	}
-	return mockllm.StrictGemini(func(r *mockllm.Seen) []mockllm.Step {
-		name, method, _ := strings.Cut(strings.TrimPrefix(r.Path, "/v1beta/models/gemini-3-"), ":")
-		if name == "refuses" {
-			return []mockllm.Step{mockllm.JSON(400, nil, mockllm.GeminiFault(400, "INVALID_ARGUMENT", "Penalty is not enabled for this model"))}
-		}
-		all, ok := frames[name]
-		switch {
-		case !ok:
-			return nil
-		case method == "streamGenerateContent":
-			return []mockllm.Step{mockllm.SSE(all...)}
-		}
-		return []mockllm.Step{mockllm.JSON(200, nil, "["+strings.Join(all, ",")+"]")}
+// TestGeminiBlocked has a prompt refused, which is an answer without a candidate.
+func TestGeminiBlocked(t *testing.T) {
+	blocked := asJSON(&genai.GenerateContentResponse{
+		ResponseID: "r1", PromptFeedback: &genai.GenerateContentResponsePromptFeedback{BlockReason: genai.BlockedReasonSafety},
 	})
-}
-
-// geminiWorld is Berry in front of a provider with Gemini's format.
-func geminiWorld(t *testing.T) (*server, *mockllm.Server) {
-	t.Helper()
-	up := mockllm.Start(t, nil)
-	var models []string
-	var config strings.Builder
-	fmt.Fprintf(&config, "[settings]\nbind_address = \"127.0.0.1:0\"\nlog_format = \"json\"\nmax_retries = 0\n"+
-		"[providers.gemini]\nbackend_type = \"gemini\"\nbase_url = %q\napi_key = %q\nsafety_settings = { HARM_CATEGORY_HARASSMENT = \"BLOCK_NONE\" }\n"+
-		"[users.client]\ntoken = %q\n", up.URL, geminiKey, token)
-	for _, m := range geminiModels {
-		models = append(models, "gemini-3-"+m)
-		fmt.Fprintf(&config, "[models.%s]\n[[models.%s.backends]]\nprovider = \"gemini\"\nmodel = \"gemini-3-%s\"\n", m, m, m)
-	}
-	up.SetScript(geminiScript())
-	if err := up.SetBehaviour(mockllm.Behaviour{Format: mockllm.Gemini, Key: geminiKey, Models: models, Answer: func(mockllm.Prompt) string { return answer }}); err != nil {
-		t.Fatal(err)
-	}
-	return startServer(t, config.String(), append(secrets(), geminiKey)), up
-}
-
-func TestGeminiGo(t *testing.T) {
-	s, up := geminiWorld(t)
+	up := mockllm.Start(t, func(r *mockllm.Seen) []mockllm.Step {
+		if _, stream := geminiFormat().asked(r); stream {
+			return []mockllm.Step{mockllm.SSE(blocked)}
+		}
+		return []mockllm.Step{mockllm.JSON(200, nil, blocked)}
+	})
+	s := startServer(t, fmt.Sprintf("[settings]\nbind_address = \"127.0.0.1:0\"\nlog_format = \"json\"\nhealth_check_interval_seconds = 0\n"+
+		"[providers.gemini]\nbackend_type = \"gemini\"\nbase_url = %q\napi_key = %q\n[users.client]\ntoken = %q\n"+
+		"[models.m]\n[[models.m.backends]]\nprovider = \"gemini\"\nmodel = \"gemini-3-text\"\n", up.URL, geminiKey, token), []string{token, geminiKey})
 	c := connect(s, token)
-	tools := []openai.ChatCompletionToolUnionParam{}
-	for _, name := range []string{"weather", "clock"} {
-		tools = append(tools, openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{Name: name, Strict: openai.Bool(true), Parameters: shared.FunctionParameters{
-			"type": "object", "additionalProperties": false, "properties": map[string]any{"city": map[string]any{"type": []string{"string", "null"}}},
-		}}))
-	}
-	t.Run("text", func(t *testing.T) {
-		got, err := c.Chat.Completions.New(within(t), params("text"))
-		if err != nil {
-			t.Fatal(describe(err))
-		}
-		equal(t, "text", got.Choices[0].Message.Content, answer)
-		equal(t, "finish", got.Choices[0].FinishReason, "stop")
-		equal(t, "tokens", got.Usage.TotalTokens, promptTokens+completionTokens)
-		p := params("text")
-		p.StreamOptions.IncludeUsage = openai.Bool(true)
-		streamed := whole(t, c.Chat.Completions.NewStreaming(within(t), p), answer, "text")
-		equal(t, "usages", len(streamed.usages), 1)
-		equal(t, "tokens", streamed.usages[0].TotalTokens, promptTokens+completionTokens)
-	})
-	t.Run("tools", func(t *testing.T) {
-		p := params("tools")
-		p.Tools = tools
-		got := collect(t, c.Chat.Completions.NewStreaming(within(t), p))
-		if got.err != nil {
-			t.Fatal(describe(got.err))
-		}
-		m := got.acc.Choices[0].Message
-		equal(t, "finish", got.acc.Choices[0].FinishReason, "tool_calls")
-		equal(t, "calls", len(m.ToolCalls), 2)
-		equal(t, "first", m.ToolCalls[0].Function.Name+m.ToolCalls[0].Function.Arguments, "weather"+toolArgs1)
-		equal(t, "second", m.ToolCalls[1].Function.Name+m.ToolCalls[1].Function.Arguments, "clock"+toolArgs2)
-		// The SDK drops the signature; Berry remembers it.
-		p.Messages = append(p.Messages, m.ToParam(), openai.ToolMessage("sunny", m.ToolCalls[0].ID), openai.ToolMessage("noon", m.ToolCalls[1].ID))
-		if _, err := c.Chat.Completions.New(within(t), p); err != nil {
-			t.Fatal(describe(err))
-		}
-		seen := up.Requests()
-		if body := seen[len(seen)-1].Body; !bytes.Contains(body, []byte(`"thoughtSignature":"c2ln"`)) {
-			t.Errorf("the signature did not come back: %s", body)
-		}
-	})
-	t.Run("json", func(t *testing.T) {
-		p := params("json")
-		p.ResponseFormat.OfJSONSchema = &shared.ResponseFormatJSONSchemaParam{JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{
-			Name: "place", Strict: openai.Bool(true), Schema: map[string]any{"$schema": "x", "type": "object", "properties": map[string]any{"city": map[string]any{"type": "string", "pattern": "^Z"}}, "required": []string{"city"}},
-		}}
-		got, err := c.Chat.Completions.New(within(t), p)
-		if err != nil {
-			t.Fatal(describe(err))
-		}
-		equal(t, "text", got.Choices[0].Message.Content, geminiJSON)
-	})
-	t.Run("thinks", func(t *testing.T) {
-		p := params("thinks")
-		p.ReasoningEffort = shared.ReasoningEffortHigh
-		s := c.Chat.Completions.NewStreaming(within(t), p)
-		defer s.Close()
-		thoughts, text := "", ""
-		for s.Next() {
-			for _, ch := range s.Current().Choices {
-				var piece string
-				if raw := ch.Delta.JSON.ExtraFields["reasoning_content"].Raw(); raw != "" {
-					if err := json.Unmarshal([]byte(raw), &piece); err != nil {
-						t.Fatal(err)
-					}
-				}
-				thoughts, text = thoughts+piece, text+ch.Delta.Content
-			}
-		}
-		if s.Err() != nil {
-			t.Fatal(describe(s.Err()))
-		}
-		equal(t, "thoughts", thoughts, "I think so.")
-		equal(t, "text", text, answer)
-	})
-	t.Run("refuses", func(t *testing.T) {
-		_, err := c.Chat.Completions.New(within(t), params("refuses"))
-		fails(t, err, 400, "invalid_argument")
-		p := params("text")
-		p.N = openai.Int(2)
-		_, err = c.Chat.Completions.New(within(t), p)
-		equal(t, "param", fails(t, err, 400, "invalid_value").Param, "n")
-	})
-	t.Run("blocked", func(t *testing.T) {
-		got := collect(t, c.Chat.Completions.NewStreaming(within(t), params("blocked")))
-		if got.err != nil || got.acc.Choices[0].FinishReason != "content_filter" || got.acc.Choices[0].Message.Refusal == "" {
-			t.Errorf("%+v, %v", got.acc, got.err)
-		}
-	})
-	t.Run("truncated", func(t *testing.T) {
-		got := collect(t, c.Chat.Completions.NewStreaming(within(t), params("truncated")))
-		if got.err == nil || got.text != "he" || len(got.finish) > 0 {
-			t.Errorf("text %q, finish %v, error %v", got.text, got.finish, got.err)
-		}
-	})
-	for _, seen := range up.Requests() {
-		if seen.Method == "POST" {
-			judge(t, seen.Path, seen.Body)
-		}
-	}
-}
-
-// The same with the official SDK for JavaScript.
-func TestGeminiNode(t *testing.T) {
-	node, err := exec.LookPath("node")
+	plain, err := c.Chat.Completions.New(within(t), params("m"))
 	if err != nil {
-		t.Skip("node is not installed")
+		t.Fatal(describe(err))
 	}
-	if _, err := os.Stat("node/node_modules/openai"); err != nil {
-		t.Skip("npm's openai is not installed: run npm ci in e2e/node")
+	streamed := collect(t, c.Chat.Completions.NewStreaming(within(t), params("m")))
+	if streamed.err != nil {
+		t.Fatal(describe(streamed.err))
 	}
-	s, _ := geminiWorld(t)
-	cmd := exec.CommandContext(within(t), node, "node/gemini.mjs")
-	cmd.Env = bareEnv("BERRY_URL="+s.baseURL(), "BERRY_TOKEN="+token, "BERRY_ANSWER="+answer)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	for _, choice := range []struct{ finish, refusal string }{
+		{plain.Choices[0].FinishReason, plain.Choices[0].Message.Refusal},
+		{streamed.acc.Choices[0].FinishReason, streamed.acc.Choices[0].Message.Refusal},
+	} {
+		if choice.finish != "content_filter" || choice.refusal == "" {
+			t.Errorf("%+v", choice)
+		}
 	}
 }
 

@@ -7,6 +7,18 @@ import (
 	"slices"
 )
 
+// Strict refuses what the real API of that format refuses, with 400; what is well-formed is left to the script.
+func Strict(f Format, script Script) Script {
+	switch f {
+	case Claude:
+		return StrictClaude(script)
+	case Gemini:
+		return StrictGemini(script)
+	default:
+		return StrictOpenAI(script)
+	}
+}
+
 // StrictClaude refuses what the real API refuses, with 400; what is well-formed is left to the script.
 func StrictClaude(script Script) Script {
 	return func(r *Seen) []Step {
@@ -35,7 +47,8 @@ func StrictOpenAI(script Script) Script {
 const maxCallID = 40
 
 var (
-	openAIMessageKeys = []string{"role", "content", "name", "refusal", "tool_calls", "tool_call_id", "function_call", "audio", "annotations", "reasoning_content"}
+	// The official SDK for JavaScript sends parsed back with the messages that its stream helper makes.
+	openAIMessageKeys = []string{"role", "content", "name", "refusal", "tool_calls", "tool_call_id", "function_call", "audio", "annotations", "reasoning_content", "parsed"}
 	openAICallKeys    = []string{"id", "type", "function", "index"}
 )
 
