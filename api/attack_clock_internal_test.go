@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -69,6 +70,10 @@ func onClock(t *testing.T, settings string, f func(t *testing.T, dial func() *pe
 		public, _ := s.routers(false)
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
 		l := s.newListener("all", watched{p}, public, false)
+		// What clients get with TLS, without it for the tests to write by hand.
+		l.server.Protocols = new(http.Protocols)
+		l.server.Protocols.SetHTTP1(true)
+		l.server.Protocols.SetUnencryptedHTTP2(true)
 		done := make(chan error, 1)
 		go func() { done <- l.serve() }()
 		var trickling sync.WaitGroup
@@ -228,4 +233,55 @@ func TestAttackStalledReader(t *testing.T) {
 			t.Errorf("%v, and %d bytes to the end of the page", err, len(rest))
 		}
 	})
+}
+
+// http2Frame is one frame of HTTP/2 (RFC 9113, 4.1).
+func http2Frame(kind, flags byte, stream uint32, payload string) string {
+	n := len(payload)
+	head := []byte{byte(n >> 16), byte(n >> 8), byte(n), kind, flags}
+	return string(binary.BigEndian.AppendUint32(head, stream)) + payload
+}
+
+// http2Get opens a connection with a window of 0 bytes for each answer, and asks
+// for a path on it, each header in HPACK's plainest form.
+func http2Get(path string) string {
+	literal := func(index byte, value string) string { return string([]byte{index, byte(len(value))}) + value }
+	const settings, headers = 0x4, 0x1
+	const initialWindow = "\x00\x04\x00\x00\x00\x00"
+	const endOfStreamAndHeaders = 0x5
+	const methodGet, schemeHTTP = "\x82", "\x86"
+	return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + http2Frame(settings, 0, 0, initialWindow) +
+		http2Frame(headers, endOfStreamAndHeaders, 1, methodGet+schemeHTTP+literal(4, path)+literal(1, "berry"))
+}
+
+// Over HTTP/2 a client can read the connection and keep one answer's window
+// shut. The answer is given up, also of one that has no token.
+func TestAttackShutWindow(t *testing.T) {
+	f := func(path string) {
+		t.Helper()
+		onClock(t, "", func(t *testing.T, dial func() *peer) {
+			p := dial()
+			go func() { _, _ = io.WriteString(p, http2Get(path)) }()
+			const reset = 0x3
+			for {
+				head := make([]byte, 9)
+				if _, err := io.ReadFull(p.r, head); err != nil {
+					t.Fatalf("%s: %v", path, err)
+				}
+				payload := make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
+				if _, err := io.ReadFull(p.r, payload); err != nil {
+					t.Fatal(err)
+				}
+				if head[3] == reset {
+					break
+				}
+			}
+			if took := time.Since(p.start); took != streamPatience {
+				t.Errorf("%s: given up after %v, want %v", path, took, streamPatience)
+			}
+		})
+	}
+	f("/prometheus")
+	f("/v1/models")
+	f("/nothing")
 }

@@ -11,16 +11,16 @@ import (
 const loggedBody = 8 << 10
 
 // serveRecorded is chat with settings.log_request_body or log_response_body on.
-func (x *exchange) serveRecorded() {
+func (x *exchange) serveRecorded(w http.ResponseWriter) {
 	st := x.view.settings
 	var asked, answered clipping
-	r, w := x.r, http.ResponseWriter(x.w)
+	r := x.r
 	if st.LogRequestBody {
 		r = r.WithContext(r.Context())
 		r.Body = recordedBody{x.r.Body, &asked}
 	}
 	if st.LogResponseBody {
-		w = &recordedWriter{x.w, &answered}
+		w = &recordedWriter{w, &answered}
 	}
 	x.server.gateway.Serve(w, r, x.view.rt, &x.rec)
 

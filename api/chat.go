@@ -1,5 +1,7 @@
 package api
 
+import "net/http"
+
 // chat relays a chat completion.
 func (x *exchange) chat() {
 	x.served = true
@@ -7,9 +9,13 @@ func (x *exchange) chat() {
 		x.rec.Decision = &d.pick
 		defer x.server.decisions.keep(d, &x.rec)
 	}
+	w := http.ResponseWriter(x.w)
+	if x.r.ProtoMajor > 1 {
+		w = newPatientWriter(w)
+	}
 	if x.view.bodies {
-		x.serveRecorded()
+		x.serveRecorded(w)
 		return
 	}
-	x.server.gateway.Serve(x.w, x.r, x.view.rt, &x.rec)
+	x.server.gateway.Serve(w, x.r, x.view.rt, &x.rec)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -14,6 +15,9 @@ const (
 	// long because systems tell of a slow reader in large steps: one that takes a
 	// few kilobytes a second with megabytes waiting is seen once in minutes.
 	stallLimit = 10 * time.Minute
+	// streamPatience is how long a client over HTTP/2 may take for an answer that
+	// is not relayed.
+	streamPatience = time.Minute
 	// stallPiece is how much of a large write has the limit to itself.
 	stallPiece = 64 << 10
 )
@@ -78,6 +82,32 @@ func (c *watchedConn) SetDeadline(t time.Time) error {
 	}
 	return c.SetReadDeadline(t)
 }
+
+// patientWriter does for one answer over HTTP/2 what watchedConn does for a
+// connection: such a client can leave one stream unread and read the others.
+type patientWriter struct {
+	http.ResponseWriter
+	stream *http.ResponseController
+	armed  time.Time
+}
+
+// newPatientWriter takes w from the limit of answers that are not relayed.
+func newPatientWriter(w http.ResponseWriter) *patientWriter {
+	stream := http.NewResponseController(w)
+	_ = stream.SetWriteDeadline(time.Time{}) // fails on a stream that is gone, as writing will
+	return &patientWriter{ResponseWriter: w, stream: stream}
+}
+
+func (w *patientWriter) Write(p []byte) (int, error) {
+	if now := time.Now(); now.Sub(w.armed) >= stallLimit/20 {
+		w.armed = now
+		_ = w.stream.SetWriteDeadline(now.Add(stallLimit))
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the stream.
+func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // limited is a listener with at most cap(slots) connections open.
 type limited struct {

@@ -54,6 +54,9 @@ func (x *exchange) begin(rt *route, c *gin.Context) {
 	if rt.method != http.MethodPost || rt.access != accessUser { // what reads bodies has limits of its own
 		x.leaveBody()
 	}
+	if x.r.ProtoMajor > 1 {
+		_ = http.NewResponseController(x.w).SetWriteDeadline(x.rec.Start.Add(streamPatience))
+	}
 
 	h := x.w.Header()
 	id := []string{x.rec.RequestID}

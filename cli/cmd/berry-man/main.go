@@ -33,7 +33,7 @@ func write(folder string) error {
 		return err
 	}
 	for _, path := range old {
-		if err := os.Remove(path); err != nil {
+		if err := os.Remove(path); err != nil { //nolint:gosec // the folder is the caller's own choice
 			return err
 		}
 	}
