@@ -21,7 +21,7 @@ import (
 func TestParseFilter(t *testing.T) {
 	f := func(filter, want string, unknown ...string) {
 		t.Helper()
-		got, alien, err := parseFilter(levelInfo, filter)
+		got, alien, err := parseFilter(filter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestParseFilter(t *testing.T) {
 	f("berry_loadbalance=debug,berry_relay=debug", "api=info auth=info config=info loadbalance=debug relay=debug")
 	f("berry_api::auth=off,hyper=warn", "api=info auth=off config=info loadbalance=info relay=info", "hyper")
 	for _, bad := range []string{"loud", "relay=", "relay=loud", "="} {
-		if _, _, err := parseFilter(levelInfo, bad); err == nil {
+		if _, _, err := parseFilter(bad); err == nil {
 			t.Errorf("%q: no error", bad)
 		}
 	}
@@ -66,7 +66,7 @@ func TestSetsAll(t *testing.T) {
 }
 
 func newTestLogger(sink *logSink, filter string) *logger {
-	levels, _, _ := parseFilter(levelInfo, filter)
+	levels, _, _ := parseFilter(filter)
 	return newLogger(sink, levels)
 }
 

@@ -64,11 +64,12 @@ func parseTarget(name string) (target, bool) {
 // thresholds are the lowest levels that are logged, by target.
 type thresholds [targets]level
 
-// parseFilter reads a filter such as "info,relay=debug" over a default level:
-// levels for all targets and for single ones, the most specific wins. Targets
+// parseFilter reads a filter such as "warn,relay=debug": levels for all targets
+// (info unless it says so) and for single ones, the most specific wins. Targets
 // that Berry does not have are returned as unknown; RUST_LOG may name other
 // programs' modules.
-func parseFilter(base level, filter string) (t thresholds, unknown []string, err error) {
+func parseFilter(filter string) (t thresholds, unknown []string, err error) {
+	base := levelInfo
 	type single struct {
 		target target
 		level  level

@@ -225,7 +225,7 @@ func (s *Server) thresholds(cfg *config.Config) (thresholds, []string, error) {
 	if !setsAll(filter) {
 		filter = cfg.Settings.LogLevel + "," + filter
 	}
-	return parseFilter(levelInfo, filter)
+	return parseFilter(filter)
 }
 
 // warnOfParts logs the parts that a log filter names and Berry does not have.
