@@ -183,10 +183,13 @@ requests_per_minute = 1
 	p.want(t, `berry_rate_limited_total{user="u\"ser"}`, 1)
 }
 
-func TestSeriesOfRemovedBackendsGo(t *testing.T) {
+func TestSeriesOfWhatIsRemovedGo(t *testing.T) {
 	b := start(t, setup{one: failing})
 	b.chat(annToken, hello("pool"))
 	b.chat(annToken, hello("org/m1"))
+	for range 3 { // the third is over the limit
+		b.chat(narrowTok, hello("pool"))
+	}
 	has := func(p page, part string) (n int) {
 		for series := range p.samples {
 			if strings.Contains(series, part) {
@@ -196,7 +199,7 @@ func TestSeriesOfRemovedBackendsGo(t *testing.T) {
 		return n
 	}
 	before := b.scrape()
-	if has(before, `provider="one"`) == 0 || has(before, `provider="two"`) == 0 {
+	if has(before, `provider="one"`) == 0 || has(before, `provider="two"`) == 0 || has(before, `user="narrow"`) != 1 {
 		t.Fatalf("%v", before.samples)
 	}
 	const less = `
@@ -217,7 +220,7 @@ token = "` + annToken + `"
 		t.Fatal(err)
 	}
 	p := b.scrape()
-	if n := has(p, `provider="one"`) + has(p, `model="org/m1"`); n != 0 {
+	if n := has(p, `provider="one"`) + has(p, `model="org/m1"`) + has(p, `user="narrow"`); n != 0 {
 		t.Errorf("%d series of what was removed: %v", n, p.samples)
 	}
 	p.want(t, `berry_config_generation`, 2)

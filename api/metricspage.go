@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 
 	vm "github.com/VictoriaMetrics/metrics"
@@ -172,6 +173,18 @@ func (m *metrics) forget(listings map[listingKey]struct{}, backends map[string]s
 		if _, ok := used[n]; !ok {
 			m.set.UnregisterMetric(n)
 		}
+	}
+}
+
+// forgetUsers drops the series of users that a reload removed. Only those are
+// known to be gone: an Authenticator may have users of its own.
+func (m *metrics) forgetUsers(ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	m.users.prune(func(id string) bool { return !slices.Contains(ids, id) })
+	for _, id := range ids {
+		m.set.UnregisterMetric(rateLimitedName(id))
 	}
 }
 

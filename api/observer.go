@@ -136,6 +136,10 @@ func (m *metrics) retry(why relay.Reason) *vm.Counter {
 
 func (m *metrics) rateLimited(userID string) *vm.Counter {
 	return m.users.get(userID, func() *vm.Counter {
-		return m.set.GetOrCreateCounter("berry_rate_limited_total{" + labels("user", userID) + "}")
+		return m.set.GetOrCreateCounter(rateLimitedName(userID))
 	})
+}
+
+func rateLimitedName(userID string) string {
+	return "berry_rate_limited_total{" + labels("user", userID) + "}"
 }

@@ -55,6 +55,7 @@ func (s *Server) reload(cfg *config.Loaded) (reloaded, error) {
 		return reloaded{}, err
 	}
 	s.metrics.reloaded(true)
+	s.metrics.forgetUsers(r.changes.Users.Removed)
 	message := "Configuration is unchanged"
 	if r.changed {
 		message = "Configuration reloaded"
