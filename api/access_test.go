@@ -162,6 +162,7 @@ func TestClientAddress(t *testing.T) {
 	f(trust, "fe80::1", "[fe80::1]:80")
 	f(trust, "fe80::1", "fe80::1, 2001:db8::5")
 	f(trust, "10.1.1.1", "junk, 10.1.1.1")
+	f(`trusted_proxies = ["::ffff:127.0.0.1"]`+"\n", "9.9.9.9", "9.9.9.9")
 	f(trust, "127.0.0.1", "9.9.9.9, junk")
 }
 

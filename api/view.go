@@ -53,6 +53,7 @@ func prefixes(list []string) []netip.Prefix {
 		if p, err := netip.ParsePrefix(s); err == nil {
 			out = append(out, p.Masked())
 		} else if a, err := netip.ParseAddr(s); err == nil {
+			a = a.Unmap() // as the addresses that are compared with it
 			out = append(out, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
