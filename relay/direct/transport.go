@@ -2,7 +2,7 @@
 // models on the same machine or network. It writes a request and reads its
 // answer on the goroutine that asks, where net/http's Transport hands both to
 // goroutines of its connection: for a gateway under load that handing over is
-// a third of its work (docs/adr/0010).
+// a third of its work (docs/adr/0011).
 //
 // A Transport keeps connections to one host. relay makes one per provider
 // whose base URL begins with http:// and calls it from the requests' own

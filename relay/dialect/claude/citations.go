@@ -22,6 +22,9 @@ type cited struct {
 // said moves on by a piece of text.
 func (c *cited) said(text string) { c.at += utf8.RuneCountInString(text) }
 
+// saidPlain is said for text that stands in JSON without an escape.
+func (c *cited) saidPlain(text []byte) { c.at += utf8.RuneCount(text) }
+
 // add appends what a citation says, if it is of a page on the web: OpenAI's
 // format has no word for a place in a document that the client itself sent.
 func (c *cited) add(all []chat.Citation, in gjson.Result) []chat.Citation {

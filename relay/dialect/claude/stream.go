@@ -11,6 +11,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // decoder turns the events of one message into chunks.
@@ -26,7 +27,8 @@ type decoder struct {
 	cites    cited
 	counts   counts
 	finished bool
-	text     int // bytes of content
+	text     int          // bytes of content
+	shape    cursor.Shape // of the events that bring text
 }
 
 // openBlock is a block between its start and its stop.
@@ -54,6 +56,13 @@ func newID() string {
 
 // Event implements dialect.StreamDecoder.
 func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
+	if hole, ok := d.shape.Match(data); ok && !d.finished && string(name) != "error" {
+		if text := data[hole.Start+1 : hole.End-1]; bytes.IndexByte(text, '\\') < 0 {
+			d.text += len(text)
+			d.cites.saidPlain(text)
+			return d.out.Content(dst, string(data[hole.Start:hole.End])), dialect.Content, nil
+		}
+	}
 	if !valid(data) {
 		if string(name) == "error" {
 			return dst, dialect.Dropped, faultInBand(gjson.Result{})
@@ -74,6 +83,7 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 	case "content_block_start":
 		return d.blockStart(dst, ev)
 	case "content_block_delta":
+		d.learn(data, ev)
 		return d.delta(dst, ev)
 	case "content_block_stop":
 		return d.blockStop(dst, ev)
@@ -185,6 +195,23 @@ func (d *decoder) delta(dst []byte, ev gjson.Result) ([]byte, dialect.State, err
 		return d.out.Arguments(dst, b.index, piece.Raw), dialect.Content, nil
 	}
 	return dst, dialect.Lifecycle, nil
+}
+
+// learn takes the shape of an event whose last member is its text.
+func (d *decoder) learn(data []byte, ev gjson.Result) {
+	in := ev.Get("delta")
+	text := in.Get("text")
+	if in.Get("type").Str != "text_delta" || isEmpty(text) {
+		return
+	}
+	end := len(bytes.TrimRight(data, "} \t\r\n"))
+	start := end - len(text.Raw)
+	if start < 0 || string(data[start:end]) != text.Raw || !bytes.HasSuffix(data[:start], []byte(`,"text":`)) {
+		return
+	}
+	if object := bytes.LastIndexByte(data[:start], '{'); bytes.HasSuffix(data[:max(0, object)], []byte(`"delta":`)) {
+		d.shape.Learn(data, dialect.Span{Start: start, End: end})
+	}
 }
 
 // isEmpty reports whether a value is anything but a string with text.

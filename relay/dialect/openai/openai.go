@@ -22,7 +22,8 @@ import (
 
 // Dialect is OpenAI's chat format at one provider.
 type Dialect struct {
-	url, list     *url.URL
+	blank         *http.Request // what all requests have in common
+	list          *url.URL
 	plain, stream http.Header // shared by all requests that add nothing
 	askUsage      bool
 	tokenLimit    string // the name of the bound on an answer; "" for the client's own
@@ -52,8 +53,10 @@ func New(up dialect.Upstream) *Dialect {
 	if limit == config.TokenLimitAsSent {
 		limit = ""
 	}
+	to := up.Base.JoinPath("chat", "completions")
 	return &Dialect{
-		url: up.Base.JoinPath("chat", "completions"), list: up.Base.JoinPath("models"),
+		blank: &http.Request{Method: http.MethodPost, URL: to, Host: to.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
+		list:  up.Base.JoinPath("models"),
 		plain: h, stream: stream, askUsage: up.Provider.StreamUsage, tokenLimit: limit,
 		keepExtra: strings.HasSuffix(up.Base.Hostname(), ".googleapis.com"),
 	}
@@ -83,18 +86,15 @@ func (d *Dialect) header(in *dialect.Request) http.Header {
 func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Request, error) {
 	edits := d.edits(in)
 	body, n := in.Body.Splice(edits)
-	req := &http.Request{
-		Method: http.MethodPost, URL: d.url, Host: d.url.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: d.header(in), Body: body, ContentLength: n,
-		// A connection that the upstream closed while it was idle costs nothing:
-		// the transport takes another one, as long as nothing was written.
-		GetBody: func() (io.ReadCloser, error) {
-			again, _ := in.Body.Splice(edits)
-			return again, nil
-		},
+	req := d.blank.WithContext(ctx)
+	req.Header, req.Body, req.ContentLength = d.header(in), body, n
+	// A connection that the upstream closed while it was idle costs nothing:
+	// the transport takes another one, as long as nothing was written.
+	req.GetBody = func() (io.ReadCloser, error) {
+		again, _ := in.Body.Splice(edits)
+		return again, nil
 	}
-	return req.WithContext(ctx), nil
+	return req, nil
 }
 
 const usageOption = `"include_usage":true`

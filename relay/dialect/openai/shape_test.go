@@ -54,7 +54,7 @@ func TestShape(t *testing.T) {
 	var got []step
 	for _, text := range []string{"he", "llo", "", `\n`, `\`} {
 		data := []byte(`{"id":"c","model":"up","choices":[{"index":0,"delta":{"content":"` + text + `"},"finish_reason":null}]}`)
-		_, fits := d.shape.match(data)
+		_, fits := d.shape.Match(data)
 		out, _, err := d.Event(nil, nil, data)
 		if err != nil {
 			t.Fatal(err)

@@ -26,9 +26,9 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 	if string(data) == "[DONE]" {
 		return dst, dialect.End, nil
 	}
-	if text, ok := d.shape.match(data); ok && len(name) == 0 {
-		d.textBytes += len(text)
-		return d.shape.write(dst, text), dialect.Content, nil
+	if hole, ok := d.shape.Match(data); ok && len(name) == 0 {
+		d.textBytes += hole.End - hole.Start - 2
+		return d.shape.write(dst, data, hole), dialect.Content, nil
 	}
 	a := &d.a
 	if !a.read(data, d.keep) {
