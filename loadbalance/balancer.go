@@ -13,6 +13,9 @@ type Config struct {
 	Name     string   // for people; need not be unique
 	Strategy Strategy // nil: weighted_failover. The value belongs to the balancer from then on
 	Listings []Listing
+	// Replaces is the balancer whose place this one takes, as after a reload:
+	// what that one learnt of how large a usual request is goes on. nil: none.
+	Replaces *Balancer
 }
 
 // Listing is a backend's entry in a balancer. What belongs to the backend
@@ -59,6 +62,9 @@ func (f *Fleet) Balancer(c Config) (*Balancer, error) {
 	b := &Balancer{fleet: f, name: c.Name, strategy: c.Strategy}
 	if b.strategy == nil {
 		b.strategy = new(weightedFailover)
+	}
+	if c.Replaces != nil {
+		b.usage.inherit(&c.Replaces.usage)
 	}
 	_, smart := b.strategy.(*smartAI)
 	firsts := map[string]int{}

@@ -26,9 +26,9 @@
 // backend. Report every lease, whatever happens; Fleet.Leases finds, in a test,
 // a path that forgets.
 //
-// To reload, build the new balancers over the same Fleet, swap them in, call
-// SetPolicy and then Retain. States stay; requests under way finish on the old
-// balancers.
+// To reload, build the new balancers over the same Fleet, each with the one that
+// it Replaces, swap them in, call SetPolicy and then Retain. States stay;
+// requests under way finish on the old balancers.
 //
 // # Who may be picked
 //

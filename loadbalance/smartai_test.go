@@ -104,6 +104,17 @@ func TestSmartAITiers(t *testing.T) {
 		if c := w.lb.Snapshot()[1].Cost; math.Abs(c-0.124) > 0.001 {
 			t.Errorf("cost of a long request %v", c)
 		}
+		// A balancer in its place, as after a reload, knows what requests are like.
+		listings := []Listing{{ID: "flat", RequestPrice: 0.01}, {ID: "metered", InputPrice: 2, OutputPrice: 6}}
+		for replaced, want := range map[*Balancer]float64{w.lb: 0.124, nil: 0.0038} {
+			next, err := w.fleet.Balancer(Config{Listings: listings, Replaces: replaced})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := next.Snapshot()[1].Cost; math.Abs(c-want) > 0.001 {
+				t.Errorf("cost in the next balancer: %v, want %v", c, want)
+			}
+		}
 	})
 	t.Run("stability bonus", func(t *testing.T) {
 		w := newWorld(t, "smart_ai", Listing{ID: "new", Weight: 1.15}, Listing{ID: "proven"})

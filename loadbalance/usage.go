@@ -27,6 +27,12 @@ func (u *usage) observe(input, output int) {
 	u.output.add(float64(output), firstOutputTokens)
 }
 
+// inherit takes over what an older balancer's average has come to.
+func (u *usage) inherit(old *usage) {
+	u.input.bits.Store(old.input.bits.Load())
+	u.output.bits.Store(old.output.bits.Load())
+}
+
 // typical is the request that costs are compared for, in millions of tokens.
 type typical struct{ input, output float64 }
 

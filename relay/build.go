@@ -139,8 +139,16 @@ func (g *Gateway) model(rt *Runtime, id string, mc config.Model) (*Model, error)
 	if err != nil {
 		return nil, err
 	}
-	m.Balancer, err = g.fleet.Balancer(loadbalance.Config{Name: id, Strategy: s, Listings: listings})
+	m.Balancer, err = g.fleet.Balancer(loadbalance.Config{Name: id, Strategy: s, Listings: listings, Replaces: g.balancer(id)})
 	return m, err
+}
+
+// balancer is the model's current one; nil if there is none.
+func (g *Gateway) balancer(id string) *loadbalance.Balancer {
+	if rt := g.current.Load(); rt != nil && rt.byID[id] != nil {
+		return rt.byID[id].Balancer
+	}
+	return nil
 }
 
 // jsonText is s as a JSON string.

@@ -15,7 +15,11 @@ import (
 // for 200 ms before it is read.
 const leastPause = 500 * time.Millisecond
 
-// run plays the whole: some time without reloads to compare with, then with.
+// rounds is how often the time without reloads, to compare with, and the time
+// with them take turns: whatever else the machine does is then in both.
+const rounds = 5
+
+// run plays the whole.
 func run(ctx context.Context, o options) (*report, error) {
 	up := make([]*mockllm.Server, 2)
 	for i := range up {
@@ -31,19 +35,16 @@ func run(ctx context.Context, o options) (*report, error) {
 		return nil, err
 	}
 	r := &report{wanted: o.reloads}
-	for i, phase := range []struct {
-		length time.Duration
-		work   func(context.Context, *gateway)
-	}{
-		{o.length / 4, func(ctx context.Context, _ *gateway) { <-ctx.Done() }},
-		{o.length, func(ctx context.Context, g *gateway) { r.reload(ctx, g, o) }},
-	} {
-		within, cancel := context.WithTimeout(ctx, phase.length)
-		var all sync.WaitGroup
-		all.Go(func() { r.load(within, g, &r.phases[i], o) })
-		phase.work(within, g)
-		all.Wait()
+	for round := range rounds {
+		quiet, cancel := context.WithTimeout(ctx, o.length/4/rounds)
+		g.load(quiet, &r.phases[0], o)
 		cancel()
+		busy, cancel := context.WithTimeout(ctx, o.length/rounds)
+		var changing sync.WaitGroup
+		changing.Go(func() { r.reload(ctx, g, o, round) })
+		g.load(busy, &r.phases[1], o)
+		cancel()
+		changing.Wait()
 	}
 	if ctx.Err() != nil {
 		_ = g.stop()
@@ -52,9 +53,9 @@ func run(ctx context.Context, o options) (*report, error) {
 	return r, g.stop()
 }
 
-// load keeps streams open and makes requests at a rate until ctx ends; what has
+// load keeps streams open and makes requests at a rate for a while; what has
 // begun then is waited for.
-func (r *report) load(ctx context.Context, g *gateway, p *phase, o options) {
+func (g *gateway) load(ctx context.Context, p *phase, o options) {
 	var work sync.WaitGroup
 	for i := range o.streams {
 		work.Go(func() {
@@ -79,20 +80,20 @@ func (r *report) load(ctx context.Context, g *gateway, p *phase, o options) {
 	work.Wait()
 }
 
-// reload makes the changes, evenly spread.
-func (r *report) reload(ctx context.Context, g *gateway, o options) {
-	tick := time.NewTicker(o.length / time.Duration(o.reloads+1))
+// reload makes the changes of a round, evenly spread over its time.
+func (r *report) reload(ctx context.Context, g *gateway, o options, round int) {
+	tick := time.NewTicker(o.length / time.Duration(o.reloads))
 	defer tick.Stop()
-	for i := range o.reloads {
+	for i := round * o.reloads / rounds; i < (round+1)*o.reloads/rounds; i++ {
+		if i%10 == 9 {
+			r.bad(g.refuse())
+		}
+		r.change(g.change(ctx, i))
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		if i%10 == 9 {
-			r.bad(g.refuse())
-		}
-		r.change(g.change(ctx, i))
 	}
 }
 
