@@ -154,6 +154,41 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
+// The operator's routes may have a socket of their own.
+func TestAdminUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	b := start(t, setup{settings: "admin_bind_address = \"unix:" + path + "\"\n"})
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
+	defer client.CloseIdleConnections()
+	f := func(target, token string, want int) {
+		t.Helper()
+		r, _ := http.NewRequest(http.MethodGet, "http://berry"+target, nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		res, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := b.read(res); a.status != want {
+			t.Errorf("%s: %d %s", target, a.status, a.body)
+		}
+	}
+	f("/admin/config", adminToken, 200)
+	f("/admin/config", annToken, 403)
+	f("/prometheus", adminToken, 200)
+	f("/v1/models", annToken, 404)
+	if got := b.outcome("GET /admin/config", adminToken); got != "404 not_found" {
+		t.Errorf("the API's address: %s", got)
+	}
+	if got := b.outcome("GET /v1/models", annToken); got != "200" {
+		t.Errorf("the API's address: %s", got)
+	}
+	if lines := b.lines("Starting Berry API"); len(lines) != 2 || lines[1].Fields["address"] != "unix:"+path || lines[1].Fields["serves"] != "admin" {
+		t.Errorf("%+v", lines)
+	}
+}
+
 // dialog is a connection of which the test decides when it closes.
 type dialog struct {
 	net.Conn
