@@ -164,6 +164,9 @@ func stages() []stage {
 				}
 			}
 		}, want: []string{`ReloadFailed severity="warning"`}},
+		{name: "a model list cannot be read", steps: 26, setup: setup{config: discovering, two: failing}, act: func(b *berry, step int) {
+			b.wantStatus(200, annToken, hello("pool"))
+		}, want: []string{`DiscoveryFailed severity="warning",provider="two"`}},
 		{name: "a user is over the limit", steps: 44, act: func(b *berry, step int) {
 			for range 3 {
 				b.chat(narrowTok, hello("pool"))

@@ -84,7 +84,7 @@ func expressions(t *testing.T) []string {
 	for _, m := range regexp.MustCompile(`(?m)^ +expr: (.*)$`).FindAllStringSubmatch(fileText(t, deploy+"prometheus/alerts.yml"), -1) {
 		out = append(out, m[1])
 	}
-	if len(out) != 8 {
+	if len(out) != 9 {
 		t.Errorf("%d alert rules", len(out))
 	}
 	var dashboard struct {
