@@ -118,5 +118,5 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 
 // Stream implements dialect.Dialect.
 func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
-	return &decoder{StreamDecoder: d.Dialect.Stream(m)}
+	return &decoder{Decoder: d.Dialect.Decoder(m)}
 }

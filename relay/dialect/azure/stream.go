@@ -9,13 +9,14 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 )
 
 // decoder mends the chunks that tell of content filters, before OpenAI's
 // decoder takes them: they lack the id, the time or the delta that every chunk
 // must have.
 type decoder struct {
-	dialect.StreamDecoder
+	*openai.Decoder
 	id, created string // the answer's, as JSON; "" until known
 	edits       []dialect.Edit
 	mended      []byte
@@ -24,10 +25,17 @@ type decoder struct {
 // Event implements dialect.StreamDecoder.
 func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 	data = bytes.TrimSpace(data)
+	if len(name) == 0 {
+		// What is like a chunk that has been mended, or needed it not, needs it not.
+		var ok bool
+		if dst, ok = d.Quick(dst, data); ok {
+			return dst, dialect.Content, nil
+		}
+	}
 	if len(data) > 0 && data[0] == '{' { // whether it is JSON is looked at after this, once
 		data = d.mend(data)
 	}
-	return d.StreamDecoder.Event(dst, name, data)
+	return d.Decoder.Event(dst, name, data)
 }
 
 // head is where a chunk has what it must have besides choices; zero where it

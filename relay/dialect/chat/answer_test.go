@@ -45,7 +45,7 @@ func TestChunks(t *testing.T) {
 	dst := func() []byte { return []byte("before") }
 	delta := func(s string) string { return `{"index":0,"delta":{` + s + `},"finish_reason":null}]` }
 	f(c.Role(dst()), delta(`"role":"assistant","content":""`))
-	f(c.Content(dst(), `"a"`), delta(`"content":"a"`))
+	f(c.Content(dst(), []byte(`"a"`)), delta(`"content":"a"`))
 	f(c.Reasoning(dst(), `"a"`), delta(`"reasoning_content":"a"`))
 	f(c.Refusal(dst(), `"a"`), delta(`"refusal":"a"`))
 	f(c.Call(dst(), CallHead{Index: 1, ID: "t", Name: "f"}), delta(`"tool_calls":[{"index":1,"id":"t","type":"function","function":{"name":"f","arguments":""}}]`))

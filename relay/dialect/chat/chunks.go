@@ -80,7 +80,7 @@ func (c *Chunks) Role(dst []byte) []byte {
 }
 
 // Content appends a piece of the answer's text, as JSON.
-func (c *Chunks) Content(dst []byte, text string) []byte {
+func (c *Chunks) Content(dst, text []byte) []byte {
 	return append(append(c.open(dst, `"content":`), text...), deltaClose...)
 }
 

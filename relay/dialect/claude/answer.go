@@ -2,18 +2,22 @@ package claude
 
 import (
 	"errors"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tidwall/gjson"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // valid reports whether data is one JSON text in UTF-8 that does not nest
 // without end.
 func valid(data []byte) bool {
-	return jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true))
+	c := cursor.New(data)
+	_, ok := c.Value()
+	return ok && c.Done() && utf8.Valid(data)
 }
 
 var errNoAnswer = errors.New("the answer is not a message")
@@ -39,9 +43,11 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 	for _, b := range in.Get("content").Array() {
 		switch b.Get("type").Str {
 		case "text":
-			from, text := cites.at, b.Get("text").String()
-			a.Content += text
-			cites.said(text)
+			from, text := cites.at, b.Get("text")
+			if !isEmpty(text) {
+				a.Content += text.Str
+				cites.said([]byte(text.Raw))
+			}
 			var all []chat.Citation
 			for _, c := range b.Get("citations").Array() {
 				all = cites.add(all, c)

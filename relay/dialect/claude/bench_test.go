@@ -2,6 +2,7 @@ package claude
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
@@ -25,11 +26,12 @@ func BenchmarkEvent(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			data := []byte(events[len(events)-1])
+			event := events[len(events)-1]
+			data := [][]byte{[]byte(event), []byte(strings.Replace(event, " word and another", " more", 1))}
 			b.ReportAllocs()
-			for b.Loop() {
+			for i := 0; b.Loop(); i++ {
 				var state dialect.State
-				if dst, state, err = dec.Event(dst[:0], nil, data); err != nil || state != dialect.Content {
+				if dst, state, err = dec.Event(dst[:0], nil, data[i%2]); err != nil || state != dialect.Content {
 					b.Fatal(state, err)
 				}
 			}

@@ -1,9 +1,11 @@
 package claude
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tidwall/gjson"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
@@ -19,11 +21,15 @@ type cited struct {
 	bytes int // of what is kept
 }
 
-// said moves on by a piece of text.
-func (c *cited) said(text string) { c.at += utf8.RuneCountInString(text) }
-
-// saidPlain is said for text that stands in JSON without an escape.
-func (c *cited) saidPlain(text []byte) { c.at += utf8.RuneCount(text) }
+// said moves on by a piece of text, a JSON string.
+func (c *cited) said(quoted []byte) {
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		text, _ := jsontext.AppendUnquote(nil, quoted) // half of a surrogate pair counts as a character
+		c.at += utf8.RuneCount(text)
+		return
+	}
+	c.at += utf8.RuneCount(quoted) - len(`""`)
+}
 
 // add appends what a citation says, if it is of a page on the web: OpenAI's
 // format has no word for a place in a document that the client itself sent.

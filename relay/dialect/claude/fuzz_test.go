@@ -3,10 +3,12 @@ package claude
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
 // FuzzEncode puts any body into the format: it is refused in words for the
@@ -52,4 +54,30 @@ func FuzzEncode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The shape is used where it fits, and only there.
+func TestShape(t *testing.T) {
+	dec := bound(t, nil).Stream(&dialect.Meta{Model: []byte(`"m"`)}).(*decoder)
+	f := func(event string, want bool) {
+		t.Helper()
+		if _, fits := dec.shape.Match([]byte(event), nil); fits != want {
+			t.Errorf("%s matches: %v", event, fits)
+		}
+		if _, _, err := dec.Event(nil, nil, []byte(event)); err != nil {
+			t.Error(err)
+		}
+	}
+	text := func(index int, s string) string {
+		return fmt.Sprintf(`{"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":%q}}`, index, s)
+	}
+	f(text(0, "a"), false)
+	f(text(0, "b"), true)
+	f(text(1, "c"), false)
+	f(`{"type":"content_block_delta","index":1,"delta":{"type":"thinking_delta","thinking":"c"}}`, false)
+	f(text(1, "d"), true)
+	f(`{"type":"message_delta","delta":{"stop_reason":"end_turn"}}`, false)
+	if out, state, err := dec.Event(nil, nil, []byte(text(1, "e"))); len(out) > 0 || state != dialect.Dropped || err != nil {
+		t.Errorf("text after the end: %q, %d, %v", out, state, err)
+	}
 }

@@ -56,12 +56,11 @@ func newID() string {
 
 // Event implements dialect.StreamDecoder.
 func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
-	if hole, ok := d.shape.Match(data); ok && !d.finished && string(name) != "error" {
-		if text := data[hole.Start+1 : hole.End-1]; bytes.IndexByte(text, '\\') < 0 {
-			d.text += len(text)
-			d.cites.saidPlain(text)
-			return d.out.Content(dst, string(data[hole.Start:hole.End])), dialect.Content, nil
-		}
+	if hole, ok := d.shape.Match(data, nil); ok && !d.finished {
+		text := data[hole.Start:hole.End]
+		d.text += len(text) - len(`""`)
+		d.cites.said(text)
+		return d.out.Content(dst, text), dialect.Content, nil
 	}
 	if !valid(data) {
 		if string(name) == "error" {
@@ -161,6 +160,14 @@ func (d *decoder) blockStart(dst []byte, ev gjson.Result) ([]byte, dialect.State
 	return dst, dialect.Lifecycle, nil
 }
 
+// learn takes the shape of a piece of text: nearly all events are such.
+func (d *decoder) learn(data []byte, ev gjson.Result) {
+	text := ev.Get("delta.text")
+	if ev.Get("type").Exists() && ev.Get("delta.type").Str == "text_delta" && !isEmpty(text) {
+		d.shape.Learn(data, dialect.Span{Start: text.Index, End: text.Index + len(text.Raw)})
+	}
+}
+
 func (d *decoder) delta(dst []byte, ev gjson.Result) ([]byte, dialect.State, error) {
 	dst = d.begun(dst)
 	if d.finished {
@@ -197,23 +204,6 @@ func (d *decoder) delta(dst []byte, ev gjson.Result) ([]byte, dialect.State, err
 	return dst, dialect.Lifecycle, nil
 }
 
-// learn takes the shape of an event whose last member is its text.
-func (d *decoder) learn(data []byte, ev gjson.Result) {
-	in := ev.Get("delta")
-	text := in.Get("text")
-	if in.Get("type").Str != "text_delta" || isEmpty(text) {
-		return
-	}
-	end := len(bytes.TrimRight(data, "} \t\r\n"))
-	start := end - len(text.Raw)
-	if start < 0 || string(data[start:end]) != text.Raw || !bytes.HasSuffix(data[:start], []byte(`,"text":`)) {
-		return
-	}
-	if object := bytes.LastIndexByte(data[:start], '{'); bytes.HasSuffix(data[:max(0, object)], []byte(`"delta":`)) {
-		d.shape.Learn(data, dialect.Span{Start: start, End: end})
-	}
-}
-
 // isEmpty reports whether a value is anything but a string with text.
 func isEmpty(v gjson.Result) bool { return v.Type != gjson.String || len(v.Raw) <= 2 }
 
@@ -222,8 +212,8 @@ func (d *decoder) content(dst []byte, text gjson.Result) ([]byte, dialect.State,
 		return dst, dialect.Lifecycle, nil
 	}
 	d.text += len(text.Raw) - 2
-	d.cites.said(text.Str)
-	return d.out.Content(dst, text.Raw), dialect.Content, nil
+	d.cites.said([]byte(text.Raw))
+	return d.out.Content(dst, []byte(text.Raw)), dialect.Content, nil
 }
 
 func (d *decoder) reasoning(dst []byte, text gjson.Result) ([]byte, dialect.State, error) {

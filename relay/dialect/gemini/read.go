@@ -22,6 +22,44 @@ type answer struct {
 	id          []byte // a string
 	fault       []byte // error
 	known       bool   // it has a member that makes it a response
+
+	// Where things are, for a shape.
+	whole   []byte
+	textAt  dialect.Span   // of the last part
+	counted []dialect.Span // the counts of usage, in order
+	feeds   []counter      // what each of them counts
+}
+
+// counter is one of the counts that a response has.
+type counter uint8
+
+const (
+	promptTokens counter = iota
+	toolTokens
+	candidateTokens
+	thoughtTokens
+	cachedTokens
+	totalTokens // of all; Berry adds up itself
+	counters
+)
+
+// counterOf is the counter of a member of usageMetadata; counters for none.
+func counterOf(key []byte) counter {
+	switch string(key) {
+	case "promptTokenCount":
+		return promptTokens
+	case "toolUsePromptTokenCount":
+		return toolTokens
+	case "candidatesTokenCount":
+		return candidateTokens
+	case "thoughtsTokenCount":
+		return thoughtTokens
+	case "cachedContentTokenCount":
+		return cachedTokens
+	case "totalTokenCount":
+		return totalTokens
+	}
+	return counters
 }
 
 // piece is one part of a candidate. What is JSON stands as it came.
@@ -37,11 +75,13 @@ type piece struct {
 // of the kind. The storage of a.parts is reused.
 func (a *answer) read(data []byte) bool {
 	c := cursor.New(data)
-	return utf8.Valid(data) && a.readObject(c) && c.Done() && (a.known || a.fault != nil)
+	ok := utf8.Valid(data) && a.readObject(c) && c.Done() && (a.known || a.fault != nil)
+	a.whole = data
+	return ok
 }
 
 func (a *answer) readObject(c *cursor.Cursor) bool {
-	*a = answer{parts: a.parts[:0]}
+	*a = answer{parts: a.parts[:0], counted: a.counted[:0], feeds: a.feeds[:0]}
 	return c.Object(func(key []byte) bool {
 		switch string(key) {
 		case "candidates":
@@ -146,18 +186,23 @@ func (a *answer) readContent(c *cursor.Cursor) bool {
 					return false
 				}
 				a.parts = append(a.parts, piece{})
-				return a.parts[len(a.parts)-1].read(c)
+				return a.readPart(c)
 			})
 		}
 		return skip(c)
 	})
 }
 
-func (p *piece) read(c *cursor.Cursor) bool {
+func (a *answer) readPart(c *cursor.Cursor) bool {
+	p := &a.parts[len(a.parts)-1]
 	return c.Object(func(key []byte) bool {
 		switch string(key) {
 		case "text":
-			return raw(c, '"', &p.text)
+			c.Peek()
+			a.textAt.Start = c.Offset()
+			ok := raw(c, '"', &p.text)
+			a.textAt.End = c.Offset()
+			return ok
 		case "thought":
 			p.thought = c.Peek() == 't'
 		case "functionCall":
@@ -183,25 +228,39 @@ func (a *answer) readFeedback(c *cursor.Cursor) bool {
 	})
 }
 
-// readUsage takes the totals so far. Thoughts are output, and what tools put
-// into the prompt is input.
+// readUsage takes the totals so far.
 func (a *answer) readUsage(c *cursor.Cursor) bool {
-	var prompt, tools, said, thought int
+	var room [counters]int
+	counts := room[:0]
+	a.counted, a.feeds = a.counted[:0], a.feeds[:0]
 	ok := c.Object(func(key []byte) bool {
-		switch string(key) {
-		case "promptTokenCount":
-			return c.Into(&prompt)
-		case "toolUsePromptTokenCount":
-			return c.Into(&tools)
-		case "candidatesTokenCount":
-			return c.Into(&said)
-		case "thoughtsTokenCount":
-			return c.Into(&thought)
-		case "cachedContentTokenCount":
-			return c.Into(&a.usage.CachedInput)
+		feeds := counterOf(key)
+		if feeds == counters {
+			return skip(c)
 		}
-		return skip(c)
+		c.Peek()
+		at, n := c.Offset(), 0
+		ok := c.Into(&n)
+		if len(counts) < cap(counts) {
+			counts = append(counts, n)
+			a.counted = append(a.counted, dialect.Span{Start: at, End: c.Offset()})
+			a.feeds = append(a.feeds, feeds)
+		}
+		return ok
 	})
-	a.usage.Input, a.usage.Output, a.usage.Reasoning = prompt+tools, said+thought, thought
+	a.usage = usageOf(a.feeds, counts)
 	return ok
+}
+
+// usageOf adds up counts. Thoughts are output, and what tools put into the
+// prompt is input.
+func usageOf(feeds []counter, counts []int) dialect.Usage {
+	var n [counters]int
+	for i, v := range counts {
+		n[feeds[i]] = v
+	}
+	return dialect.Usage{
+		Input: n[promptTokens] + n[toolTokens], Output: n[candidateTokens] + n[thoughtTokens],
+		CachedInput: n[cachedTokens], Reasoning: n[thoughtTokens],
+	}
 }

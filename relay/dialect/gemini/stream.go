@@ -3,10 +3,12 @@ package gemini
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // decoder turns Gemini's stream into chunks. Gemini ends a stream without a
@@ -21,7 +23,10 @@ type decoder struct {
 	calls calls
 	piece []byte // room for JSON
 
-	answer answer // the last event
+	answer answer // the last event that was read whole
+	shape  cursor.Shape
+	feeds  []counter // what the shape's counts are
+	counts []int     // those of the last event that has it
 
 	said      bool   // there was content
 	reason    string // the last finish reason
@@ -40,6 +45,10 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 			return dst, dialect.End, nil
 		}
 		return dst, dialect.Dropped, nil
+	}
+	if text, ok := d.match(data); ok && len(name) == 0 {
+		d.textBytes += len(text) - len(`""`)
+		return d.out.Content(dst, text), dialect.Content, nil
 	}
 	a := &d.answer
 	known := a.read(data)
@@ -90,7 +99,35 @@ func (d *decoder) take(dst []byte, a *answer) ([]byte, dialect.State, error) {
 			state = dialect.Content
 		}
 	}
+	d.learn(a)
 	return dst, state, nil
+}
+
+// learn takes the shape of an event that says a piece of text and what was
+// counted so far, as nearly all do.
+func (d *decoder) learn(a *answer) {
+	d.shape.Forget()
+	if len(a.parts) != 1 || a.reason != "" || a.logprobs != nil || a.blocked != "" {
+		return
+	}
+	if p := &a.parts[0]; p.thought || p.call != nil || p.data != nil || isEmpty(p.text) {
+		return
+	}
+	d.shape.Learn(a.whole, a.textAt, a.counted...)
+	d.feeds = append(d.feeds[:0], a.feeds...)
+	d.counts = slices.Grow(d.counts[:0], len(a.feeds))[:len(a.feeds)]
+}
+
+// match reads an event that has the shape; text is its text, as JSON.
+func (d *decoder) match(data []byte) (text []byte, ok bool) {
+	hole, ok := d.shape.Match(data, d.counts)
+	if !ok {
+		return nil, false
+	}
+	if u := usageOf(d.feeds, d.counts); !u.IsZero() {
+		d.usage = u
+	}
+	return data[hole.Start:hole.End], true
 }
 
 // part appends one part; it reports whether there was anything to it.
@@ -105,7 +142,7 @@ func (d *decoder) part(dst []byte, p *piece) ([]byte, bool) {
 		d.textBytes += len(args)
 	case p.data != nil:
 		d.piece = chat.AppendText(d.piece[:0], picture(p.data))
-		dst = d.out.Content(dst, string(d.piece))
+		dst = d.out.Content(dst, d.piece)
 	case isEmpty(p.text):
 		return dst, false
 	case p.thought:
@@ -116,7 +153,7 @@ func (d *decoder) part(dst []byte, p *piece) ([]byte, bool) {
 		dst = d.out.Reasoning(dst, string(p.text))
 	default:
 		d.textBytes += len(p.text) - len(`""`)
-		dst = d.out.Content(dst, string(p.text))
+		dst = d.out.Content(dst, p.text)
 	}
 	d.said = true
 	return dst, true

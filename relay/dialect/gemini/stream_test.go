@@ -258,3 +258,66 @@ func TestEndlessPartsAreRefused(t *testing.T) {
 	f(maxParts-1, dialect.Content)
 	f(maxParts, dialect.Dropped)
 }
+
+// An event that is read by the shape of the one before it says what it would
+// say as the first of its stream.
+func FuzzShape(f *testing.F) {
+	const head, middle, tail = `{"candidates":[{"content":{"parts":[{"text":"`, `"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":`, `,"totalTokenCount":9},"responseId":"r"}`
+	event := func(text, tokens string) string { return head + text + middle + tokens + tail }
+	f.Add(event("he", "1"), event("llo", "20"))
+	f.Add(event("he", "1"), event("", "2"))
+	f.Add(event("he", "null"), event(`a\"`, "2"))
+	f.Add(event("he", "1"), event("\\", "2"))
+	f.Add(event("he", "1"), event("a", "02"))
+	f.Add(event("he", "1"), event("\xff", "2"))
+	f.Add(event("he", "1"), event(`"},{"text":"b`, "2"))
+	f.Add(`{"usageMetadata":{"promptTokenCount":1},"candidates":[{"content":{"parts":[{"text":"a"}]}}]}`, `{"usageMetadata":{"promptTokenCount":2},"candidates":[{"content":{"parts":[{"text":"a"}]}}]}`)
+	f.Add(`{"candidates":[{"content":{"parts":[{"text":"a","text":"b"}]}}],"usageMetadata":{"promptTokenCount":1,"promptTokenCount":2}}`, `{"candidates":[{"content":{"parts":[{"text":"a","text":"c"}]}}],"usageMetadata":{"promptTokenCount":1,"promptTokenCount":3}}`)
+	f.Fuzz(func(t *testing.T, first, second string) {
+		m := &dialect.Meta{Model: []byte(`"m"`)}
+		d, fresh := dialectFor(t).Stream(m).(*decoder), dialectFor(t).Stream(m).(*decoder)
+		if _, _, err := d.Event(nil, nil, []byte(first)); err != nil || d.out == nil {
+			return
+		}
+		// The same answer, and nothing said in it yet.
+		fresh.out, fresh.id, fresh.calls = d.out, d.id, d.calls
+		fresh.said, fresh.reason, fresh.blocked, fresh.usage = d.said, d.reason, d.blocked, d.usage
+		before := d.textBytes
+		got, gotState, gotErr := d.Event(nil, nil, []byte(second))
+		want, wantState, wantErr := fresh.Event(nil, nil, []byte(second))
+		if string(got) != string(want) || gotState != wantState || (gotErr == nil) != (wantErr == nil) {
+			t.Fatalf("%q after %q: %q, state %d, %v; alone %q, state %d, %v", second, first, got, gotState, gotErr, want, wantState, wantErr)
+		}
+		if d.usage != fresh.usage || d.textBytes-before != fresh.textBytes || d.said != fresh.said || d.reason != fresh.reason {
+			t.Fatalf("%q after %q: %+v, alone %+v", second, first, d.usage, fresh.usage)
+		}
+	})
+}
+
+// The shape is used where it fits, and only there.
+func TestShape(t *testing.T) {
+	d := dialectFor(t).Stream(&dialect.Meta{Model: []byte(`"m"`)}).(*decoder)
+	f := func(event string, want bool) {
+		t.Helper()
+		if _, fits := d.match([]byte(event)); fits != want {
+			t.Errorf("%s fits: %v", event, fits)
+		}
+		if _, _, err := d.Event(nil, nil, []byte(event)); err != nil {
+			t.Error(err)
+		}
+	}
+	event := func(parts, tokens string) string {
+		return `{"candidates":[{"content":{"parts":[` + parts + `],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":` + tokens + `}}`
+	}
+	f(event(`{"text":"a"}`, "1"), false)
+	f(event(`{"text":"b"}`, "12"), true)
+	f("not JSON", false)
+	f(event(`{"text":"c"}`, "13"), true)
+	f(event(`{"text":"d","thought":true}`, "14"), false)
+	f(event(`{"text":"e","thought":true}`, "15"), false) // thoughts are read whole
+	f(event(`{"text":"f"}`, "16"), false)
+	f(event(`{"text":"g"}`, "17"), true)
+	if want := (dialect.Usage{Input: 7, Output: 17}); d.usage != want {
+		t.Errorf("%+v", d.usage)
+	}
+}

@@ -182,6 +182,9 @@ func apply(body []byte, edits []dialect.Edit) []byte {
 }
 
 // Stream implements dialect.Dialect.
-func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
-	return &decoder{keep: keep{usage: m.WantUsage, reasoning: !m.DropReasoning}, model: m.Model}
+func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder { return d.Decoder(m) }
+
+// Decoder is Stream for a dialect that does something to the chunks first.
+func (d *Dialect) Decoder(m *dialect.Meta) *Decoder {
+	return &Decoder{keep: keep{usage: m.WantUsage, reasoning: !m.DropReasoning}, model: m.Model}
 }

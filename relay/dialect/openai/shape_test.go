@@ -26,7 +26,7 @@ func FuzzShape(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second string) {
 		for _, m := range []dialect.Meta{{}, {WantUsage: true}, {DropReasoning: true}} {
 			m.Model = []byte(`"m"`)
-			d, fresh := decoderFor(m).(*decoder), decoderFor(m).(*decoder)
+			d, fresh := decoderFor(m).(*Decoder), decoderFor(m).(*Decoder)
 			if _, _, err := d.Event(nil, nil, []byte(first)); err != nil {
 				return
 			}
@@ -46,7 +46,7 @@ func FuzzShape(f *testing.F) {
 
 // The shape is used where it fits, and only there.
 func TestShape(t *testing.T) {
-	d := decoderFor(dialect.Meta{}).(*decoder)
+	d := decoderFor(dialect.Meta{}).(*Decoder)
 	type step struct {
 		Out     string
 		ByShape bool
@@ -54,7 +54,7 @@ func TestShape(t *testing.T) {
 	var got []step
 	for _, text := range []string{"he", "llo", "", `\n`, `\`} {
 		data := []byte(`{"id":"c","model":"up","choices":[{"index":0,"delta":{"content":"` + text + `"},"finish_reason":null}]}`)
-		_, fits := d.shape.Match(data)
+		_, fits := d.shape.Match(data, nil)
 		out, _, err := d.Event(nil, nil, data)
 		if err != nil {
 			t.Fatal(err)

@@ -6,9 +6,9 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
-// decoder passes OpenAI's own chunks on, byte for byte but for the model's
+// Decoder passes OpenAI's own chunks on, byte for byte but for the model's
 // name, usage that the client did not ask for and what would break its SDK.
-type decoder struct {
+type Decoder struct {
 	keep  keep
 	model []byte // the name that the client asked for, as JSON
 	a     answer
@@ -20,15 +20,28 @@ type decoder struct {
 	textBytes    int
 }
 
+// Quick is Event for a chunk that differs from an earlier one in its text
+// alone; ok is false, and nothing is done, for any other.
+func (d *Decoder) Quick(dst, data []byte) (_ []byte, ok bool) {
+	hole, ok := d.shape.Match(data, nil)
+	if !ok {
+		return dst, false
+	}
+	d.textBytes += hole.End - hole.Start - len(`""`)
+	return d.shape.write(dst, data, hole), true
+}
+
 // Event implements dialect.StreamDecoder.
-func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
+func (d *Decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 	data = bytes.TrimSpace(data)
 	if string(data) == "[DONE]" {
 		return dst, dialect.End, nil
 	}
-	if hole, ok := d.shape.Match(data); ok && len(name) == 0 {
-		d.textBytes += hole.End - hole.Start - 2
-		return d.shape.write(dst, data, hole), dialect.Content, nil
+	if len(name) == 0 {
+		var ok bool
+		if dst, ok = d.Quick(dst, data); ok {
+			return dst, dialect.Content, nil
+		}
 	}
 	a := &d.a
 	if !a.read(data, d.keep) {
@@ -70,7 +83,7 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 const dataField = "data: "
 
 // write appends data as one event with a's edits.
-func (d *decoder) write(dst, data []byte) []byte {
+func (d *Decoder) write(dst, data []byte) []byte {
 	a := &d.a
 	if !a.model.IsZero() && !bytes.Equal(data[a.model.Start:a.model.End], d.model) {
 		a.edits = append(a.edits, dialect.Edit{Span: a.model, Text: d.model})
@@ -100,13 +113,13 @@ func (d *decoder) write(dst, data []byte) []byte {
 }
 
 // End implements dialect.StreamDecoder: the chunks have said it all.
-func (d *decoder) End(dst []byte) []byte { return dst }
+func (d *Decoder) End(dst []byte) []byte { return dst }
 
 // Finished implements dialect.StreamDecoder.
-func (d *decoder) Finished() bool { return allEnded(d.began, d.ended) }
+func (d *Decoder) Finished() bool { return allEnded(d.began, d.ended) }
 
 // Usage implements dialect.StreamDecoder.
-func (d *decoder) Usage() dialect.Usage { return d.usage }
+func (d *Decoder) Usage() dialect.Usage { return d.usage }
 
 // TextBytes implements dialect.StreamDecoder.
-func (d *decoder) TextBytes() int { return d.textBytes }
+func (d *Decoder) TextBytes() int { return d.textBytes }
