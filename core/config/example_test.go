@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 // update makes the tests write the files that they otherwise compare:
 //
 //	go test ./config -update
-var update = flag.Bool("update", false, "write the golden files, config-example.toml and CONFIGURATION.md anew")
+var update = flag.Bool("update", false, "write the golden files, the examples, CONFIGURATION.md and config.schema.json anew")
 
 // golden compares got with the file at path, or writes it.
 func golden(t *testing.T, path string, got []byte) {
@@ -115,13 +116,14 @@ func TestAdvancedMentionsEveryKey(t *testing.T) {
 }
 
 func TestExampleFiles(t *testing.T) {
-	golden(t, repository(t, "config-example.toml"), Advanced())
+	// The first line is for editors, and relative to the file: generate-config leaves it out.
+	golden(t, repository(t, "config-example.toml"), append([]byte("#:schema docs/config.schema.json\n\n"), Advanced()...))
 
 	smart, err := os.ReadFile(repository(t, "smart_ai_example.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, repository(t, "config/smart_ai_example.toml"), smart)
+	golden(t, repository(t, "config/smart_ai_example.toml"), bytes.Replace(smart, []byte("docs/"), []byte("../docs/"), 1))
 	cfg, warnings := mustLoad(t, "smart_ai_example.toml", smart)
 	if len(warnings) > 0 {
 		t.Errorf("smart_ai_example.toml warns: %q", warnings)

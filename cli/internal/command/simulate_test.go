@@ -28,7 +28,7 @@ func TestPagesShowWhatSimulatePrints(t *testing.T) {
 		t.Skip("floating-point numbers may differ in the last bit elsewhere, and with them what is drawn")
 	}
 	t.Chdir("../../..")
-	for page, want := range map[string]int{"docs/strategies.md": 1, "docs/CLI.md": 1} {
+	for page, want := range map[string]int{"docs/STRATEGIES.md": 1, "docs/CLI.md": 1} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
