@@ -88,7 +88,10 @@ func mock(ctx context.Context, s *session, m mocking) error {
 		return errors.New(strings.TrimPrefix(err.Error(), "mockllm: "))
 	}
 	defer server.Close()
-	base := server.URL + "/v1"
+	base := server.URL
+	if format == mockllm.OpenAI {
+		base += "/v1"
+	}
 	if s.json {
 		err := s.object(mocked{Format: format.String(), Name: m.name, BaseURL: base, Models: m.models, Config: m.snippet(base)})
 		if err != nil {
@@ -127,7 +130,11 @@ const mockKeyVariable = "MOCK_API_KEY"
 // snippet is the part of a configuration that uses the fake provider.
 func (m *mocking) snippet(base string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[providers.mock]\nname = %s\nbase_url = %s\n", value(m.name), value(base))
+	fmt.Fprintf(&b, "[providers.mock]\nname = %s\n", value(m.name))
+	if m.format != mockllm.OpenAI.String() {
+		fmt.Fprintf(&b, "backend_type = %s\n", value(m.format))
+	}
+	fmt.Fprintf(&b, "base_url = %s\n", value(base))
 	if m.key != "" {
 		fmt.Fprintf(&b, "api_key = \"${%s}\" # what --key says\n", mockKeyVariable)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,8 +115,54 @@ func TestMockSnippetLoads(t *testing.T) {
 			}
 		}
 	}
-	f(mocking{name: "mock", models: []string{mockModel}})
-	f(mocking{name: `The "mock" of $HOME \ü`, key: "canary-key", models: []string{"gpt-4", "vendor/m2:free", `a"b\c$d.é`}})
+	f(mocking{name: "mock", format: "openai", models: []string{mockModel}})
+	f(mocking{format: "openai", name: `The "mock" of $HOME \ü`, key: "canary-key", models: []string{"gpt-4", "vendor/m2:free", `a"b\c$d.é`}})
+}
+
+// In each format the snippet makes a configuration whose provider passes its
+// check and a chat, streamed or not.
+func TestMockInEveryFormat(t *testing.T) {
+	t.Setenv(mockKeyVariable, "canary-key")
+	f := func(format string) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		out, in := io.Pipe()
+		code := make(chan int)
+		run := func(ctx context.Context, out io.Writer, args ...string) int {
+			return Run(ctx, Process{Args: args, In: strings.NewReader(""), Out: out, Err: out, Getenv: os.Getenv})
+		}
+		go func() {
+			c := run(ctx, in, "mock", "--json", "--format", format, "--key", "canary-key", "--models", "m1")
+			in.Close()
+			code <- c
+		}()
+		var ready mocked
+		if err := json.NewDecoder(out).Decode(&ready); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, out) }()
+		file := filepath.Join(t.TempDir(), "config.toml")
+		if err := os.WriteFile(file, []byte(ready.Config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{
+			{"health-check"}, {"test-backend", "-p", "mock", "-m", "m1"}, {"test-backend", "-p", "mock", "-m", "m1", "--stream"},
+		} {
+			var text strings.Builder
+			if c := run(ctx, &text, append(args, "-c", file)...); c != exitGood || strings.Contains(text.String(), canary) {
+				t.Errorf("%s: %v: exit code %d\n%s\n%s", format, args, c, text.String(), ready.Config)
+			}
+		}
+		cancel()
+		if c := <-code; c != exitGood {
+			t.Errorf("%s: exit code %d", format, c)
+		}
+	}
+	f("openai")
+	f("azure")
+	f("claude")
+	f("gemini")
 }
 
 // Without --json it prints what a person needs, and ends with its context.
