@@ -104,6 +104,9 @@ func (s *Server) newListener(name string, l net.Listener, handler http.Handler, 
 		// Broken handshakes and the like: the noise of the open network.
 		ErrorLog: log.New(connectionLog{s.log}, "", 0),
 	}
+	if most, ok := l.(*limited); ok {
+		out.server.ConnState = most.state
+	}
 	if secure {
 		out.server.TLSConfig = s.certs.config()
 	}
@@ -165,7 +168,7 @@ func bind(address string, most int) (net.Listener, error) {
 	}
 	l = watched{l}
 	if most > 0 {
-		return &limited{Listener: l, slots: make(chan struct{}, most), done: make(chan struct{})}, nil
+		return newLimited(l, most), nil
 	}
 	return l, nil
 }

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -216,25 +218,89 @@ func (d dialog) answered() error {
 	return errors.Join(err, res.Body.Close())
 }
 
+// waits reports an error unless nothing comes over a connection for a while.
+func (d dialog) waits() error {
+	_ = d.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	defer func() { _ = d.SetReadDeadline(time.Time{}) }()
+	if _, err := d.r.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("got %v, want to wait", err)
+	}
+	return nil
+}
+
 func TestMaxConnections(t *testing.T) {
 	b := start(t, setup{settings: "max_connections = 2\n"})
 	one, two, three := b.dial(), b.dial(), b.dial()
+	// Two are in use: their requests have begun.
 	for _, d := range []dialog{one, two} {
-		d.ask()
-		if err := d.answered(); err != nil {
+		_, _ = io.WriteString(d, "GET /livez HTTP/1.1\r\n")
+		if err := d.waits(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	three.ask()
-	_ = three.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	if _, err := three.r.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("the third connection: %v, want it to wait", err)
+	if err := three.waits(); err != nil {
+		t.Fatalf("the third connection: %v", err)
 	}
-	_ = three.SetReadDeadline(time.Time{})
-	_ = one.Close()
-	if err := three.answered(); err != nil {
-		t.Errorf("the third connection, after the first is gone: %v", err)
+	// Answered, the first is idle, and gives way.
+	_, _ = io.WriteString(one, "Host: berry\r\n\r\n")
+	if err := errors.Join(one.answered(), three.answered()); err != nil {
+		t.Fatal(err)
 	}
+	if _, err := one.r.ReadByte(); err == nil {
+		t.Error("the first connection stays open")
+	}
+	// One that is closed makes room as well.
+	four, five := b.dial(), b.dial()
+	_, _ = io.WriteString(four, "GET /livez HTTP/1.1\r\n")
+	if _, err := three.r.ReadByte(); err == nil {
+		t.Error("the third connection stays open, though it is idle")
+	}
+	five.ask()
+	if err := five.waits(); err != nil {
+		t.Fatalf("the fifth connection: %v", err)
+	}
+	_ = two.Close()
+	if err := five.answered(); err != nil {
+		t.Errorf("the fifth connection, after the second is gone: %v", err)
+	}
+}
+
+// The connections that clients keep for later keep nobody out, with TLS neither.
+func TestIdleConnectionsGiveWay(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writeCertificate(t, cert, key, 1)
+	f := func(settings string, dial func(*berry) dialog) {
+		t.Helper()
+		b := start(t, setup{settings: settings + "max_connections = 1\n"})
+		last := dial(b)
+		last.ask()
+		if err := last.answered(); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			next := dial(b)
+			next.ask()
+			if err := next.answered(); err != nil {
+				t.Fatalf("a new connection: %v", err)
+			}
+			if _, err := last.r.ReadByte(); err == nil {
+				t.Error("the idle one stays open")
+			}
+			last = next
+		}
+	}
+	f("", (*berry).dial)
+	f("tls.cert_file = \""+cert+"\"\ntls.key_file = \""+key+"\"\n", func(b *berry) dialog {
+		c, err := net.Dial("tcp", b.srv.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		secure := tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+		t.Cleanup(func() { _ = secure.Close() })
+		return dialog{secure, bufio.NewReader(secure)}
+	})
 }
 
 // hanging streams a first chunk, and the rest when it may.

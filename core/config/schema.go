@@ -26,7 +26,7 @@ func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * fl
 type Settings struct {
 	BindAddress         string `toml:"bind_address" default:"127.0.0.1:3000" env:"BIND_ADDRESS" doc:"Where the server listens: host:port, or unix:/path for a Unix socket."`
 	AdminBindAddress    string `toml:"admin_bind_address" sample:"127.0.0.1:3001" doc:"If set, the admin, metrics and smart-ai routes and the dashboard's data are served only there."`
-	MaxConnections      int    `toml:"max_connections" default:"0" min:"0" max:"10000000" env:"MAX_CONNECTIONS" doc:"Most client connections at a time, 0 for no limit. Above it new connections wait, they are not dropped."`
+	MaxConnections      int    `toml:"max_connections" default:"0" min:"0" max:"10000000" env:"MAX_CONNECTIONS" doc:"Most client connections at a time, 0 for no limit. Above it new connections wait, they are not dropped, and those that are idle give way to them."`
 	MaxRequestBodyBytes int64  `toml:"max_request_body_bytes" default:"67108864" min:"1" max:"1073741824" doc:"Largest request body (64 MiB unless set). Larger ones get 413."`
 
 	RequestTimeoutSeconds    Seconds `toml:"request_timeout_seconds" default:"30" min:"0.01" max:"3600" doc:"Until the first content of a streamed answer. A provider's timeout_seconds goes first."`
