@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -19,8 +21,9 @@ type conn struct {
 	t     *Transport
 	nc    net.Conn
 	in    buffer
-	alive func() bool // whether the other side has left an idle connection open
-	since time.Time   // when it became idle
+	alive func() bool   // whether the other side has left an idle connection open
+	since time.Time     // when it became idle
+	most  time.Duration // how long the upstream said that it may be; 0: it did not
 }
 
 func newConn(t *Transport, nc net.Conn) *conn {
@@ -57,6 +60,7 @@ func (c *conn) roundTrip(ctx context.Context, req *http.Request) (*http.Response
 		}
 		return nil, err
 	}
+	c.most = keepAlive(resp.Header)
 	b := &body{c: c, ctx: ctx, stop: stop, keep: sent == nil && !resp.Close}
 	switch {
 	case resp.Body == http.NoBody:
@@ -124,3 +128,20 @@ func (c *conn) header(req *http.Request) (*http.Response, error) {
 	c.in.skip(len(text))
 	return resp, err
 }
+
+// keepAlive is how long the upstream keeps an idle connection by its own word,
+// the header Keep-Alive: timeout=SECONDS; 0 when it does not say.
+func keepAlive(h http.Header) time.Duration {
+	for _, v := range h["Keep-Alive"] {
+		for part := range strings.SplitSeq(v, ",") {
+			name, n, _ := strings.Cut(strings.TrimSpace(part), "=")
+			if s, err := strconv.Atoi(n); err == nil && s >= 0 && s <= maxKeepAlive && strings.EqualFold(name, "timeout") {
+				return max(time.Duration(s)*time.Second, 1)
+			}
+		}
+	}
+	return 0
+}
+
+// maxKeepAlive bounds what is believed, in seconds.
+const maxKeepAlive = 24 * 60 * 60

@@ -305,6 +305,48 @@ func TestStaleConnections(t *testing.T) {
 	}
 }
 
+// A connection is given up before the upstream, by its own word, closes it.
+func TestKeepAliveHint(t *testing.T) {
+	f := func(hint string, wait time.Duration, want int64) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			var opened atomic.Int64
+			tr := direct.New("up:80", direct.Options{MaxIdle: 2, Dial: func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				opened.Add(1)
+				go func() {
+					defer theirs.Close()
+					br := bufio.NewReader(theirs)
+					for {
+						if _, err := http.ReadRequest(br); err != nil {
+							return
+						}
+						_, _ = io.WriteString(theirs, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"+hint+"\r\nx")
+					}
+				}()
+				return ours, nil
+			}})
+			for range 2 {
+				if got := ask(tr, http.MethodGet, "up:80"); got.Body != "x" {
+					t.Errorf("%+v", got)
+				}
+				time.Sleep(wait)
+			}
+			if n := opened.Load(); n != want {
+				t.Errorf("%q, after %v: %d connections, want %d", hint, wait, n, want)
+			}
+			tr.CloseIdleConnections()
+		})
+	}
+	f("", time.Hour, 1)
+	f("Keep-Alive: timeout=5\r\n", 3*time.Second, 1)
+	f("Keep-Alive: timeout=5\r\n", 4*time.Second, 2)
+	f("Keep-Alive: max=100, Timeout=5\r\n", 5*time.Second, 2)
+	f("Keep-Alive: timeout=0\r\n", 0, 2)
+	f("Keep-Alive: timeout=soon\r\n", time.Hour, 1)
+	f("Keep-Alive: timeout=-1\r\n", time.Hour, 1)
+}
+
 // The context ends a call in each of its states, at once, and its connection
 // is not used again.
 func TestCancel(t *testing.T) {

@@ -18,11 +18,20 @@ func (t *Transport) take() *conn {
 		t.idle[n-1] = nil
 		t.idle = t.idle[:n-1]
 		t.mu.Unlock()
-		if c.alive() {
+		if c.fresh(time.Now()) && c.alive() {
 			return c
 		}
 		c.close()
 	}
+}
+
+// margin is how much earlier than the upstream will close an idle connection it
+// is given up: a request must not meet the end of its connection on the way.
+const margin = time.Second
+
+// fresh reports whether an idle connection is as new as the upstream wants it.
+func (c *conn) fresh(now time.Time) bool {
+	return c.most == 0 || now.Sub(c.since) < c.most-margin
 }
 
 // put keeps a connection for another request, or closes it.
