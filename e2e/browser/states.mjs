@@ -24,7 +24,7 @@ export const states = {
     const v = await Visit.to(`${world.main}/status`);
     await v.signedIn();
     await v.settled();
-    await v.page.waitForFunction(() => /^[6-9]/.test([...document.querySelectorAll(".totals .pair")].find((p) => p.textContent.startsWith("Requests"))?.querySelector("dd").textContent ?? ""));
+    await v.page.waitForFunction(() => /^[6-9]/.test([...document.querySelectorAll(".totals .pair")].find((p) => /^In \d+ (s|min)/.test(p.textContent))?.querySelector("dd").textContent ?? ""));
     assert.equal(await total(v, "Failed"), 0);
     assert.ok((await v.page.evaluate(painted)) > 500, "the chart is empty");
     await v.page.getByText("The newest figures as a table").click();
@@ -56,7 +56,7 @@ export const states = {
 
   // A decision tells why its backend was picked, and what was left out.
   async decision() {
-    const v = await Visit.to(`${world.main}/status`, { allowed: [503] });
+    const v = await Visit.to(`${world.main}/status`, { allowed: [404, 503] });
     await v.signedIn();
     await v.banner("All models can be served").waitFor();
     const good = await chat("pool", true);
@@ -80,7 +80,18 @@ export const states = {
     await v.page.getByRole("button", { name: "Go on" }).click();
     await list.getByRole("button", { name: "pool, details" }).first().click();
     await v.sees(/left out: alpha:up-1 \((unhealthy|breaker open|trial under way)\)/);
-    await v.page.getByLabel("Show", { exact: true }).selectOption("tried more than once");
+    await v.page.getByRole("button", { name: "Go on" }).click();
+
+    // By the id that the client was told; and one that nobody has.
+    const find = v.page.getByLabel("Request", { exact: true });
+    await find.fill(good.id);
+    await find.press("Enter");
+    await v.row(`Attempts of request ${good.id}`, "alpha:up-1").getByText("answered").waitFor();
+    await find.fill("never/seen?");
+    await find.press("Enter");
+    await v.sees("No such request is kept");
+    await v.page.getByRole("button", { name: "Close" }).click();
+    assert.equal(await find.inputValue(), "");
     await v.showsNoSecret();
     await tell("up?provider=alpha");
     await v.banner("All models can be served").waitFor();
@@ -92,7 +103,7 @@ export const states = {
     const v = await Visit.to(`${world.main}/status`);
     await v.signedIn();
     await v.settled();
-    assert.ok((await total(v, "Requests")) >= 12, "the past is missing");
+    assert.ok((await total(v, "requests")) >= 12, "the past is missing");
     assert.ok((await v.page.getByRole("table", { name: "The newest requests" }).getByRole("row").count()) > 10);
     await v.end();
   },

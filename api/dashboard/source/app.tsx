@@ -28,7 +28,7 @@ export function App({ live }: { live: Live }) {
           <>
             <OverviewSection insight={insight} theme={theme} />
             <ModelsSection insight={insight} now={now} />
-            <DecisionsSection decisions={insight.decisions} />
+            <DecisionsSection live={live} decisions={insight.decisions} />
             <LimitsSection limits={insight.limits} users={insight.stats.users} now={now} />
             <ConfigurationSection stats={insight.stats} now={now} />
           </>

@@ -2,7 +2,7 @@ import { date, dollars, fixed, millis, none, percent, decimal } from "./format";
 import { Bar, Mark } from "./parts";
 import { Table } from "./table";
 import type { Attempt, Candidate, Decision } from "./types";
-import { kind, name, reason, sentence, story } from "./words";
+import { breaker, kind, name, reason, sentence, story } from "./words";
 
 // DecisionDetail is all that is known of one decision.
 export function DecisionDetail({ decision: d }: { decision: Decision }) {
@@ -17,15 +17,15 @@ export function DecisionDetail({ decision: d }: { decision: Decision }) {
         caption={`Candidates of request ${d.request_id}`} id={name} rows={d.candidates}
         columns={[
           { title: "Backend", cell: (c) => name(c) },
-          { title: "Verdict", cell: (c) => <Verdict candidate={c} /> },
+          { title: "Verdict", wide: true, cell: (c) => <Verdict candidate={c} /> },
           { title: "Share", cell: (c) => <Bar share={c.share} /> },
           { title: "Weight", number: true, cell: (c) => `${decimal(c.weight)} → ${decimal(c.effective_weight)}` },
           { title: "Priority", number: true, cell: (c) => String(c.priority) },
           { title: "Latency", number: true, cell: (c) => millis(c.latency_ms) },
           { title: "Confidence", number: true, cell: (c) => fixed(c.confidence, 2) },
-          { title: "Expected cost", number: true, cell: (c) => (c.cost ? dollars(c.cost) : none) },
+          { title: "Cost", number: true, cell: (c) => (c.cost ? dollars(c.cost) : none) },
           { title: "Recovery", number: true, cell: (c) => percent(c.recovery_stage_percent / 100) },
-          { title: "Breaker", cell: (c) => c.breaker },
+          { title: "Breaker", cell: (c) => breaker(c.breaker) },
         ]}
       />
       {d.omitted_candidates > 0 && <p class="hint">and {d.omitted_candidates} more, which are not kept</p>}
@@ -38,8 +38,8 @@ export function DecisionDetail({ decision: d }: { decision: Decision }) {
           id={(a) => String(a.index)} rows={d.attempts.map((a, i) => ({ ...a, index: i + 1 }))}
           columns={[
             { title: "Attempt", cell: (a) => `${a.index}. ${name(a)}` },
-            { title: "Why", cell: (a) => sentence(reason(a.why)) },
-            { title: "Result", cell: (a) => <Result attempt={a} /> },
+            { title: "Why", wide: true, cell: (a) => sentence(reason(a.why)) },
+            { title: "Result", wide: true, cell: (a) => <Result attempt={a} /> },
             { title: "Pause before", number: true, cell: (a) => (a.pause_ms ? millis(a.pause_ms) : none) },
             { title: "First content", number: true, cell: (a) => millis(a.ttft_ms) },
             { title: "Took", number: true, cell: (a) => millis(a.latency_ms) },

@@ -1,7 +1,9 @@
 import { useState } from "preact/hooks";
 
 import { DecisionDetail } from "./decision";
+import { Find } from "./find";
 import { clock, count, dollars, millis, none } from "./format";
+import type { Live } from "./live";
 import { Mark } from "./parts";
 import { Table, type Column } from "./table";
 import type { Decision } from "./types";
@@ -13,7 +15,7 @@ type Wanted = "all" | "failed" | "again";
 
 // DecisionsSection lists the newest requests. While one of them is open the
 // list stands still, so that it does not move away under a reader.
-export function DecisionsSection({ decisions }: { decisions: Decision[] }) {
+export function DecisionsSection({ live, decisions }: { live: Live; decisions: Decision[] }) {
   const [open, setOpen] = useState<number | null>(null);
   const [held, setHeld] = useState<Decision[] | null>(null);
   const [wanted, setWanted] = useState<Wanted>("all");
@@ -50,6 +52,7 @@ export function DecisionsSection({ decisions }: { decisions: Decision[] }) {
         </div>
       </div>
       <div class="card">
+        <Find live={live} />
         {held && (
           <p class="held">
             The list stands still while a decision is open{newer > 0 && `; ${newer} newer`}.{" "}
@@ -95,11 +98,11 @@ function columns(open: number | null, toggle: (d: Decision) => void): Column<Dec
         </button>
       ),
     },
-    { title: "Model", cell: (d) => d.model },
-    { title: "User", cell: (d) => d.user || none },
-    { title: "Backend", cell: answeredBy },
+    { title: "Model", wide: true, cell: (d) => d.model },
+    { title: "User", wide: true, cell: (d) => d.user || none },
+    { title: "Backend", wide: true, cell: answeredBy },
     { title: "Why", wide: true, cell: why },
-    { title: "Outcome", cell: (d) => <Mark tone={tone(d)} word={outcome(d)} /> },
+    { title: "Outcome", wide: true, cell: (d) => <Mark tone={tone(d)} word={outcome(d)} /> },
     { title: "First content", number: true, cell: (d) => (d.stream ? millis(d.ttft_ms) : none) },
     { title: "Latency", number: true, cell: (d) => millis(d.latency_ms) },
     { title: "Tokens", number: true, cell: (d) => `${d.estimated ? "~" : ""}${count(d.input_tokens)} + ${count(d.output_tokens)}` },

@@ -34,7 +34,7 @@ export function LimitsSection({ limits, users, now }: { limits: Record<string, U
             caption="What users have used of their limits" id={(r) => r.id} rows={rows}
             columns={[
               { title: "User", cell: (r) => r.user },
-              { title: "Limit", cell: (r) => r.limit },
+              { title: "Limit", wide: true, cell: (r) => r.limit },
               { title: "Used", wide: true, cell: (r) => <Bar full share={r.used / r.most} text={`${count(r.used)} of ${count(r.most)}`} /> },
               { title: "Left", number: true, cell: (r) => count(Math.max(0, r.most - r.used)) },
               { title: "All free again", number: true, cell: (r) => (r.resets && r.used > 0 ? until(r.resets, now) : none) },

@@ -79,6 +79,17 @@ export class Live {
     this.#again(0);
   }
 
+  // decision gets that of one request, or says why there is none.
+  async decision(id: string): Promise<Decision | string> {
+    try {
+      return await ask<Decision>(`admin/decisions/${encodeURIComponent(id)}`, this.#token);
+    } catch (e) {
+      return e instanceof Refusal && e.status === 404
+        ? "No such request is kept: only the newest are, and none that was refused before a backend was picked."
+        : whyNot(e);
+    }
+  }
+
   #set(change: Partial<State>): void {
     this.state = { ...this.state, ...change };
     for (const told of this.#listeners) told();
@@ -151,7 +162,7 @@ export class Live {
 
   async #decisions(token: string, old: Insight | null): Promise<Decision[]> {
     const after = old?.decisions[0]?.sequence ?? 0;
-    const got = await ask<{ newest: number; decisions: Decision[] }>(`admin/decisions?limit=100&after=${after}`, token);
+    const got = await ask<{ newest: number; decisions: Decision[] }>(`admin/decisions?limit=200&after=${after}`, token);
     // A lower number than before: the server was started anew.
     if (got.newest < after) return this.#decisions(token, null);
     return newestFirst(old?.decisions ?? [], got.decisions);

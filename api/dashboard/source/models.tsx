@@ -4,7 +4,7 @@ import { ago, count, decimal, fixed, millis, none, percent, until } from "./form
 import { Bar, Mark } from "./parts";
 import { Table, type Column } from "./table";
 import type { Backend, Insight, Model, Weight } from "./types";
-import { name, serves, standing } from "./words";
+import { breaker, name, serves, standing } from "./words";
 
 const many = 6; // from so many models on there is a filter
 
@@ -28,7 +28,7 @@ export function ModelsSection({ insight, now }: { insight: Insight; now: number 
         )}
       </div>
       {all.length === 0 && (
-        <p class="empty">
+        <p class="card empty">
           No models are configured. A model is a public name with backends behind it: <code>[models.NAME]</code> in the
           configuration file, which takes effect when it is saved.
         </p>
@@ -83,8 +83,8 @@ function columns(backends: Record<string, Backend>, now: number): Column<Weight>
   const of = (w: Weight) => backends[name(w)];
   return [
     { title: "Backend", cell: (w) => <BackendName listing={w} /> },
-    { title: "State", cell: (w) => <State listing={w} backend={of(w)} now={now} /> },
-    { title: "Breaker", cell: (w) => w.breaker },
+    { title: "State", wide: true, cell: (w) => <State listing={w} backend={of(w)} now={now} /> },
+    { title: "Breaker", cell: (w) => breaker(w.breaker) },
     { title: "Recovery", number: true, cell: (w) => percent((of(w)?.recovery_stage_percent ?? 100) / 100) },
     { title: "Share", cell: (w) => <Bar share={w.share} /> },
     { title: "Weight", number: true, cell: (w) => <WeightFigure listing={w} /> },

@@ -1,7 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
 
 import { Chart, type Line } from "./chart";
-import { clock, count, decimal, dollars, lasting, millis, none, percent, rate } from "./format";
+import { clock, count, decimal, dollars, millis, none, percent, rate } from "./format";
 import { Pair } from "./parts";
 import { Table } from "./table";
 import type { Theme } from "./theme";
@@ -155,19 +155,23 @@ function span(times: number[], step: number, steps: number): [number, number] {
 function Totals({ insight }: { insight: Insight }) {
   const { kept } = insight.history;
   const flying = Object.values(insight.backends).reduce((n, b) => n + b.in_flight, 0);
-  const balanced = kept.succeeded + kept.failed + kept.left;
   return (
-    <dl class="totals" aria-label={`In flight now, and totals of the last ${lasting(kept.seconds)}`}>
-      <Pair title="In flight" value={count(flying)} />
-      <Pair title={`Requests, ${lasting(kept.seconds)}`} value={count(kept.requests)} />
+    <dl class="totals">
+      <Pair title="In flight now" value={count(flying)} />
+      <Pair title={`In ${minutes(kept.seconds)}`} value={count(kept.requests)} more={kept.requests === 1 ? "request" : "requests"} />
       <Pair title="Failed" value={count(kept.failed)} more={kept.requests ? `(${share(kept.failed, kept.requests)})` : ""} />
       <Pair title="Over a limit" value={count(kept.limited)} />
-      <Pair title="Attempts per request" value={balanced ? decimal(kept.attempts / balanced) : none} />
+      <Pair title="Attempts" value={count(kept.attempts)} />
       <Pair title="Tokens in" value={count(kept.input_tokens)} />
       <Pair title="Tokens out" value={count(kept.output_tokens)} />
       <Pair title="Cost" value={dollars(kept.cost)} />
     </dl>
   );
+}
+
+// minutes is a span of time, without the seconds that would change all the time.
+function minutes(seconds: number): string {
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
 }
 
 // Minutes is what the charts show, as a table.

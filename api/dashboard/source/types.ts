@@ -43,7 +43,7 @@ export interface Weight {
   billing_mode: string;
 }
 
-export type Breaker = "closed" | "half-open" | "open";
+export type Breaker = "closed" | "half_open" | "open";
 
 export interface Model {
   id: string;

@@ -1,7 +1,7 @@
 // What the server's short words mean, for people who have not read its manual.
 
 import { fixed, millis, percent } from "./format";
-import type { Backend, Candidate, Decision, Model, Weight } from "./types";
+import type { Backend, Breaker, Candidate, Decision, Model, Weight } from "./types";
 
 export type Tone = "good" | "warn" | "bad" | "off";
 
@@ -16,11 +16,15 @@ export function standing(w: Weight, b: Backend | undefined, now: number): Standi
   if (w.breaker === "open") return { tone: "bad", word: "Breaker open" };
   const rest = b?.cool_down_until ? Math.ceil((Date.parse(b.cool_down_until) - now) / 1000) : 0;
   if (rest > 0) return { tone: "warn", word: `Cooling down, ${rest} s` };
-  if (w.breaker === "half-open") return { tone: "warn", word: "On trial" };
+  if (w.breaker === "half_open") return { tone: "warn", word: "On trial" };
   if (!w.healthy) return { tone: "bad", word: "Unhealthy" };
   if (w.excluded !== null) return { tone: "warn", word: sentence(w.excluded) };
   if (b && b.recovery_stage_percent < 100) return { tone: "warn", word: `Recovering, ${b.recovery_stage_percent} %` };
   return { tone: "good", word: "Healthy" };
+}
+
+export function breaker(b: Breaker): string {
+  return b.replace("_", "-");
 }
 
 // serves says whether a model has a backend that is healthy and can be used.
