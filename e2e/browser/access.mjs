@@ -49,6 +49,19 @@ export const access = {
     await v.end();
   },
 
+  // A token that is taken away while the page is open.
+  async revoked() {
+    const v = await Visit.to(`${world.main}/status`, { allowed: [401] });
+    await v.signedIn();
+    await v.context.route("**/admin/**", (route) => route.fulfill({ status: 401, json: { error: { message: "no" } } }));
+    await v.sees("The token is no longer accepted.");
+    assert.equal(await v.page.getByRole("table", { name: "Backends of pool" }).count(), 0);
+    await v.row("Providers", "alpha").waitFor();
+    await v.context.unroute("**/admin/**");
+    await v.signedIn();
+    await v.end();
+  },
+
   // public_status is off: the page knows, and does not try.
   async private() {
     const v = await Visit.to(`${world.private}/status`);

@@ -14,7 +14,7 @@ import (
 // cases are what the scripts must run, no more and no fewer.
 func cases() []string {
 	return []string{
-		"loads", "structure", "wrong_token", "right_token", "figures", "down_and_back", "decision", "past", "dark", "contrast",
+		"loads", "structure", "wrong_token", "right_token", "revoked", "figures", "down_and_back", "decision", "past", "dark", "contrast",
 		"narrow", "keyboard", "all_down", "lost", "hidden", "private", "apart", "empty", "folder",
 	}
 }

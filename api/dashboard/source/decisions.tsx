@@ -4,12 +4,13 @@ import { DecisionDetail } from "./decision";
 import { Find } from "./find";
 import { clock, count, dollars, millis, none } from "./format";
 import type { Live } from "./live";
+import { useFirst } from "./more";
 import { Mark } from "./parts";
 import { Table, type Column } from "./table";
 import type { Decision } from "./types";
 import { kind, name, whyPicked, type Tone } from "./words";
 
-const first = 15; // that are shown until somebody wants more
+const few = 15; // that are shown until somebody wants more
 
 type Wanted = "all" | "failed" | "again";
 
@@ -20,7 +21,6 @@ export function DecisionsSection({ live, decisions }: { live: Live; decisions: D
   const [held, setHeld] = useState<Decision[] | null>(null);
   const [wanted, setWanted] = useState<Wanted>("all");
   const [model, setModel] = useState("");
-  const [more, setMore] = useState(false);
 
   const toggle = (d: Decision) => {
     const closing = open === d.sequence;
@@ -30,7 +30,7 @@ export function DecisionsSection({ live, decisions }: { live: Live; decisions: D
   const all = held ?? decisions;
   const newer = held ? decisions.filter((d) => d.sequence > (held[0]?.sequence ?? 0)).length : 0;
   const fitting = all.filter((d) => (model === "" || d.model === model) && fits(d, wanted));
-  const rows = more ? fitting : fitting.slice(0, first);
+  const [rows, button] = useFirst(fitting, few);
   const models = [...new Set(all.map((d) => d.model))].sort();
 
   return (
@@ -72,11 +72,7 @@ export function DecisionsSection({ live, decisions }: { live: Live; decisions: D
             detail={(d) => (open === d.sequence ? <DecisionDetail decision={d} /> : null)}
           />
         )}
-        {fitting.length > first && (
-          <button type="button" class="link" onClick={() => setMore(!more)}>
-            {more ? "Show fewer" : `Show all ${fitting.length}`}
-          </button>
-        )}
+        {button}
       </div>
     </section>
   );

@@ -1,8 +1,11 @@
 import { count, none, until } from "./format";
+import { useFirst } from "./more";
 import { Bar } from "./parts";
 import { Table } from "./table";
 import type { Usage } from "./types";
 import { windowName } from "./words";
+
+const few = 20; // that are shown until somebody wants more
 
 interface Row {
   id: string;
@@ -14,7 +17,10 @@ interface Row {
 }
 
 export function LimitsSection({ limits, users, now }: { limits: Record<string, Usage>; users: number; now: number }) {
-  const rows = Object.entries(limits).flatMap(([user, u]) => rowsOf(user, u));
+  const all = Object.entries(limits).flatMap(([user, u]) => rowsOf(user, u));
+  // Of many, those that are nearest to their limits come first.
+  if (all.length > few) all.sort((a, b) => b.used / b.most - a.used / a.most);
+  const [rows, button] = useFirst(all, few);
   const without = users - Object.keys(limits).length;
   return (
     <section aria-labelledby="limits">
@@ -41,6 +47,7 @@ export function LimitsSection({ limits, users, now }: { limits: Record<string, U
             ]}
           />
         )}
+        {button}
       </div>
     </section>
   );

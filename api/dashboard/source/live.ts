@@ -35,6 +35,8 @@ export class Live {
   #round = 0;
   #failures = 0;
   #busy = false;
+  #hurry = false; // something has changed during a round: the next one comes at once
+  #forget = false; // the server was started anew: its counts began again
 
   constructor(data: Data) {
     this.state = {
@@ -68,7 +70,7 @@ export class Live {
     }
     this.#token = token;
     this.#round = 0;
-    this.#set({ signedIn: true, notice: "" });
+    this.#set({ signedIn: true, notice: "", paused: false });
     this.#again(0);
     return "";
   }
@@ -98,6 +100,7 @@ export class Live {
   #again(after: number): void {
     window.clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#hurry ||= this.#busy && after === 0;
     if (document.hidden || this.state.paused || this.#busy) return;
     this.#timer = window.setTimeout(() => void this.#ask(), after);
   }
@@ -111,8 +114,9 @@ export class Live {
       this.#failures++;
       this.#set({ lost: true });
     }
-    this.#busy = false;
-    this.#again(Math.min(slowest, pace * 2 ** Math.max(0, this.#failures - 1)));
+    const next = this.#hurry ? 0 : Math.min(slowest, pace * 2 ** Math.max(0, this.#failures - 1));
+    this.#busy = this.#hurry = false;
+    this.#again(next);
   }
 
   async #once(): Promise<void> {
@@ -124,9 +128,11 @@ export class Live {
       this.#metrics(token),
       token === null ? null : this.#insight(token, slow),
     ]);
+    this.#forget = health.uptime_seconds < (this.state.health?.uptime_seconds ?? 0);
     const now = Date.now();
     // The server's moments are whole seconds: on average half of one has passed.
-    const ahead = Date.parse(health.timestamp) + 500 - now;
+    const measured = Date.parse(health.timestamp) + 500 - now;
+    const ahead = Math.abs(measured - this.state.ahead) > 1500 ? measured : this.state.ahead;
     const stale = token !== this.#token; // signed in or out meanwhile
     this.#set({ health, metrics, answeredAt: now, ahead, lost: false, ...(stale ? {} : { insight }) });
   }
@@ -144,7 +150,7 @@ export class Live {
   }
 
   async #insight(token: string, slow: boolean): Promise<Insight | null> {
-    const old = this.state.insight;
+    const old = this.#forget ? null : this.state.insight;
     try {
       const [models, backends, decisions, rest] = await Promise.all([
         ask<{ models: Record<string, Model> }>("admin/model-weights", token),
@@ -162,9 +168,7 @@ export class Live {
 
   async #decisions(token: string, old: Insight | null): Promise<Decision[]> {
     const after = old?.decisions[0]?.sequence ?? 0;
-    const got = await ask<{ newest: number; decisions: Decision[] }>(`admin/decisions?limit=200&after=${after}`, token);
-    // A lower number than before: the server was started anew.
-    if (got.newest < after) return this.#decisions(token, null);
+    const got = await ask<{ decisions: Decision[] }>(`admin/decisions?limit=200&after=${after}`, token);
     return newestFirst(old?.decisions ?? [], got.decisions);
   }
 
@@ -175,8 +179,7 @@ export class Live {
       ask<Stats>("admin/system-stats", token),
       ask<{ users: Record<string, Usage> }>("admin/rate-limit-usage", token),
     ]);
-    const restarted = old !== null && stats.uptime_seconds < old.stats.uptime_seconds;
-    return { history: withNewer(restarted ? null : (old?.history ?? null), history), stats, limits: limits.users };
+    return { history: withNewer(old?.history ?? null, history), stats, limits: limits.users };
   }
 }
 

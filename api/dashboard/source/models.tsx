@@ -1,18 +1,23 @@
 import { useState } from "preact/hooks";
 
 import { ago, count, decimal, fixed, millis, none, percent, until } from "./format";
+import { useFirst } from "./more";
 import { Bar, Mark } from "./parts";
 import { Table, type Column } from "./table";
 import type { Backend, Insight, Model, Weight } from "./types";
 import { breaker, name, serves, standing } from "./words";
 
 const many = 6; // from so many models on there is a filter
+const few = 20; // that are shown until somebody wants more
 
 export function ModelsSection({ insight, now }: { insight: Insight; now: number }) {
   const [wanted, setWanted] = useState("");
   const [troubled, setTroubled] = useState(false);
   const all = Object.entries(insight.models);
-  const shown = all.filter(([title, m]) => matches(title, m, wanted) && (!troubled || !sound(m, insight, now)));
+  const fitting = all.filter(([title, m]) => matches(title, m, wanted) && (!troubled || !sound(m, insight, now)));
+  // What cannot be served must be among the first of many.
+  if (fitting.length > few) fitting.sort(([, a], [, b]) => Number(serves(a)) - Number(serves(b)));
+  const [shown, button] = useFirst(fitting, few);
   return (
     <section aria-labelledby="models">
       <div class="heading">
@@ -33,10 +38,11 @@ export function ModelsSection({ insight, now }: { insight: Insight; now: number 
           configuration file, which takes effect when it is saved.
         </p>
       )}
-      {all.length > 0 && shown.length === 0 && <p class="empty">{troubled ? "No model has a problem." : "No model is called so."}</p>}
+      {all.length > 0 && fitting.length === 0 && <p class="empty">{troubled ? "No model has a problem." : "No model is called so."}</p>}
       {shown.map(([title, m]) => (
         <ModelCard key={title} title={title} model={m} backends={insight.backends} now={now} />
       ))}
+      {button}
     </section>
   );
 }
