@@ -222,8 +222,12 @@ func (d dialog) answered() error {
 func (d dialog) waits() error {
 	_ = d.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	defer func() { _ = d.SetReadDeadline(time.Time{}) }()
-	if _, err := d.r.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("got %v, want to wait", err)
+	_, err := d.r.Peek(1)
+	switch {
+	case err == nil:
+		return errors.New("an answer, want to wait")
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("it ended, want to wait: %w", err)
 	}
 	return nil
 }
