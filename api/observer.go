@@ -134,7 +134,14 @@ func (m *metrics) retry(why relay.Reason) *vm.Counter {
 	})
 }
 
+// mostUserSeries bounds the series by user: an Authenticator may know any number.
+const mostUserSeries = 2000
+
 func (m *metrics) rateLimited(userID string) *vm.Counter {
+	known := m.users.load()
+	if _, ok := known[userID]; !ok && len(known) >= mostUserSeries {
+		userID = "other"
+	}
 	return m.users.get(userID, func() *vm.Counter {
 		return m.set.GetOrCreateCounter(rateLimitedName(userID))
 	})
