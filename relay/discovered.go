@@ -31,7 +31,7 @@ func (g *Gateway) discovered(rt *Runtime, lists map[string][]string) error {
 	if len(lists) == 0 {
 		return nil
 	}
-	defined := definedNames(rt.Config.Models)
+	defined, listed := definedNames(rt.Config.Models), listedBackends(rt.Config.Models)
 	found := map[string][]config.Listing{}
 	for _, provider := range slices.Sorted(maps.Keys(lists)) {
 		if up := rt.upstreams[provider]; up == nil || !up.Provider.Discover {
@@ -39,9 +39,7 @@ func (g *Gateway) discovered(rt *Runtime, lists map[string][]string) error {
 		}
 		for _, name := range lists[provider] {
 			if !defined[name] {
-				found[name] = append(found[name], config.Listing{
-					Provider: provider, Model: name, Weight: 1, Enabled: true, BillingMode: config.PerToken,
-				})
+				found[name] = append(found[name], listed.listing(provider, name))
 			}
 		}
 	}
@@ -70,6 +68,58 @@ func definedNames(models map[string]config.Model) map[string]bool {
 		}
 	}
 	return defined
+}
+
+// known is what the configuration says of a backend wherever it lists it: the
+// first prices, all tags, and per_request if one listing has it.
+type known struct {
+	config.Listing
+	open bool // some model serves it without tags
+}
+
+// knowledge is that of all backends, by id.
+type knowledge map[string]*known
+
+// listedBackends collects what the configuration's models say of their
+// backends: discovery is not to open what tags keep closed, nor to forget what
+// a request costs.
+func listedBackends(models map[string]config.Model) knowledge {
+	all := knowledge{}
+	for _, id := range slices.Sorted(maps.Keys(models)) {
+		m := models[id]
+		for _, l := range m.Backends {
+			k := all[l.Backend()]
+			if k == nil {
+				k = &known{Listing: l}
+				k.Tags = nil
+				all[l.Backend()] = k
+			}
+			if k.InputPrice+k.OutputPrice+k.RequestPrice == 0 {
+				k.InputPrice, k.OutputPrice, k.RequestPrice = l.InputPrice, l.OutputPrice, l.RequestPrice
+			}
+			if l.BillingMode == config.PerRequest {
+				k.BillingMode = config.PerRequest
+			}
+			k.open = k.open || m.Enabled && l.Enabled && len(l.Tags) == 0
+			k.Tags = append(k.Tags, l.Tags...)
+		}
+	}
+	return all
+}
+
+// listing is the listing of a discovered backend.
+func (all knowledge) listing(provider, model string) config.Listing {
+	l := config.Listing{Provider: provider, Model: model, Weight: 1, Enabled: true, BillingMode: config.PerToken}
+	k := all[l.Backend()]
+	if k == nil {
+		return l
+	}
+	l.BillingMode = k.BillingMode
+	l.InputPrice, l.OutputPrice, l.RequestPrice = k.InputPrice, k.OutputPrice, k.RequestPrice
+	if !k.open {
+		l.Tags = slices.Compact(slices.Sorted(slices.Values(k.Tags)))
+	}
+	return l
 }
 
 // servable are the names of a list that was read, or why there are none to be had.

@@ -71,55 +71,6 @@ func (b *berry) until(what string, ok func() bool) {
 	}
 }
 
-// What the configuration defines wins, also what it defines as disabled; the
-// rest is served by whoever has it.
-func TestDiscoveredModels(t *testing.T) {
-	s := discovering(fastChecks, usual+`
-[models.off]
-name = "hidden"
-enabled = false
-[[models.off.backends]]
-provider = "u1"
-model = "m"
-[models.short]
-name = "shown"
-aliases = ["also"]
-[[models.short.backends]]
-provider = "u1"
-model = "m"
-`)
-	s.ids = []string{"u1", "u2"}
-	b := start(t, s)
-	// u1 lists what the file defines: a name, an alias, ids, a disabled model's name and id.
-	b.has("u1", "gpt-a", "pool", "hidden", "off", "short", "shown", "also", "gpt-a-up", "m", "both", "org/one:free")
-	b.has("u2", "gpt-b-up", "both")
-	b.waitFor("both=u1+u2", "gpt-a-up=u1", "gpt-b-up=u2", "m=u1", "org/one:free=u1")
-	generation := b.gw.Current().Generation
-	if generation != 1 {
-		t.Errorf("discovery made generation %d", generation)
-	}
-	if m, ok := b.gw.Current().Model("shown"); !ok || m.Discovered || m.ID != "short" {
-		t.Errorf("the configuration's model is %+v", m)
-	}
-	used := map[string]bool{}
-	for range 40 {
-		a := b.post(ask("both", ""))
-		if a.Status != http.StatusOK || a.Header.Get("X-Berry-Model") != "both" {
-			t.Fatalf("status %d %v: %s", a.Status, a.Header, a.Body)
-		}
-		used[a.Header.Get("X-Berry-Provider")] = true
-	}
-	if len(used) != 2 {
-		t.Errorf("40 requests went to %v", used)
-	}
-	if a := b.post(ask("org/one:free", "")); a.Status != http.StatusOK || a.Header.Get("X-Berry-Provider") != "u1" {
-		t.Errorf("status %d %v", a.Status, a.Header)
-	}
-	if a := b.post(ask("hidden", "")); a.Status != http.StatusNotFound {
-		t.Errorf("a disabled model: status %d", a.Status)
-	}
-}
-
 // What the fleet knows of a backend outlives the swap, and what is no longer
 // listed is forgotten; an empty list is a list.
 func TestDiscoveryKeepsStates(t *testing.T) {
@@ -222,47 +173,6 @@ func (b *berry) change(edit func(p *config.Provider)) {
 	if err := b.gw.Reload(&cfg); err != nil {
 		b.t.Fatal(err)
 	}
-}
-
-// A list is somebody else's: what is served of it is bounded, and can be shown.
-func TestDiscoveryIsBounded(t *testing.T) {
-	b := start(t, discovering(0, ""))
-	many := []string{"with space", "line\nbreak", "a\u200bb", strings.Repeat("x", 257), "sk-provider-key-of-u1", "m-0"}
-	for i := range 1100 {
-		many = append(many, fmt.Sprintf("m-%d", i))
-	}
-	b.u["u1"].SetScript(mockllm.Always(list(many...)))
-	b.change(func(p *config.Provider) { p.Headers = map[string]string{"X-New": "list"} })
-	b.until("a thousand models", func() bool { return len(b.gw.Discoveries()[0].Models) == 1000 })
-	d := b.gw.Discoveries()[0]
-	if d.LeftOut != 105 || !slices.Contains(d.Models, "m-999") || slices.Contains(d.Models, "m-1000") {
-		t.Errorf("%d left out", d.LeftOut)
-	}
-}
-
-// Lists come in the provider's own format.
-func TestDiscoveryInEachFormat(t *testing.T) {
-	f := func(format mockllm.Format, backendType string) {
-		t.Helper()
-		s := discovering(0, "")
-		s.ids = []string{"u1", "u2"}
-		s.provider = func(id string, p *config.Provider) {
-			p.Discover = id == "u1"
-			if id == "u1" && backendType != config.TypeOpenAI {
-				p.BackendType = backendType
-				p.BaseURL = strings.TrimSuffix(p.BaseURL, "/v1")
-			}
-		}
-		s.behaviours = map[string]mockllm.Behaviour{"u1": {Format: format, Models: []string{"chatty-1"}}}
-		b := start(t, s)
-		b.waitFor("chatty-1=u1")
-		if a := b.post(ask("chatty-1", "")); a.Status != http.StatusOK || !strings.Contains(a.Body, `"model":"chatty-1"`) {
-			t.Errorf("%s: status %d: %s", backendType, a.Status, a.Body)
-		}
-	}
-	f(mockllm.OpenAI, "openai")
-	f(mockllm.Claude, "claude")
-	f(mockllm.Gemini, "gemini")
 }
 
 // A reading that changes nothing is not told of, one that does says what.
