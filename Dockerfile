@@ -16,19 +16,14 @@ ARG VERSION=dev
 # GOWORK=off: each program with the requirements of its own module, as `go install` builds it.
 ENV CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} GOWORK=off
 WORKDIR /src
-# The modules first: this layer is made again only when a requirement changes.
-COPY core/go.mod core/go.sum core/
-COPY loadbalance/go.mod loadbalance/
-COPY relay/go.mod relay/go.sum relay/
-COPY api/go.mod api/go.sum api/
-COPY cli/go.mod cli/go.sum cli/
-RUN go -C api mod download && go -C cli mod download
 COPY core core
 COPY loadbalance loadbalance
 COPY relay relay
 COPY api api
 COPY cli cli
-RUN stamps="-X main.stamp=${VERSION} -X github.com/PPKunOfficial/berry-api/cli/internal/command.stamp=${VERSION}" \
+# What was fetched and compiled stays on the building machine for the next time, and is in no layer.
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    stamps="-X main.stamp=${VERSION} -X github.com/PPKunOfficial/berry-api/cli/internal/command.stamp=${VERSION}" \
     && go -C api build -trimpath -buildvcs=false -ldflags "-s -w ${stamps}" -o /out/berry-api ./cmd/berry-api \
     && go -C cli build -trimpath -buildvcs=false -ldflags "-s -w ${stamps}" -o /out/berry-cli ./cmd/berry-cli
 

@@ -9,6 +9,7 @@ Usage: scripts/build-precompiled-docker.sh [flags]
 
   --binaries-only     build the programs, and no image
   --arch LIST         platforms, comma separated: amd64,arm64 (the default is both)
+  --base IMAGE        another base than the one that Dockerfile.prebuilt names
   --tag NAME          the image's name, berry-api:latest unless given
   --version VERSION   what the programs call themselves; else git describe, else dev
   --help              print this
@@ -25,15 +26,17 @@ fail() {
 
 tag=berry-api:latest
 platforms=amd64,arm64
+base=
 version=
 image=yes
 while [ $# -gt 0 ]; do
 	case $1 in
 	--binaries-only) image=no ;;
-	--arch | --tag | --version)
+	--arch | --base | --tag | --version)
 		[ $# -ge 2 ] || fail "$1 needs a value"
 		case $1 in
 		--arch) platforms=$2 ;;
+		--base) base=$2 ;;
 		--tag) tag=$2 ;;
 		--version) version=$2 ;;
 		esac
@@ -85,4 +88,4 @@ else
 	fail 'the programs are in docker-binaries/, but no engine answers that could make an image (docker, podman or buildah); with --binaries-only none is needed'
 fi
 printf '== %s with %s\n' "$tag" "${engine[0]}"
-"${engine[@]}" --build-arg "TARGETARCH=$own" -f Dockerfile.prebuilt -t "$tag" .
+"${engine[@]}" --build-arg "TARGETARCH=$own" ${base:+--build-arg "BASE_IMAGE=$base"} -f Dockerfile.prebuilt -t "$tag" .
