@@ -69,12 +69,12 @@ try() {
 	local image=$1 version=$2 container log=$scratch/log port config
 	say "run $image"
 	container=$(buildah from --pull-never "$image")
-	config=$(buildah inspect --type image --format '{{json .Docker.config}}' "$image")
+	config=$(buildah inspect --type image "$image" | jq -c .Docker.config)
 	same 65532:65532 "$(jq -r .User <<<"$config")" 'the user'
 	same '["/usr/local/bin/berry-api"]' "$(jq -c .Entrypoint <<<"$config")" 'the entry point'
 	same '["CMD","/usr/local/bin/berry-api","--healthcheck"]' "$(jq -c .Healthcheck.Test <<<"$config")" 'the health check'
 	same '{"3000/tcp":{}}' "$(jq -c .ExposedPorts <<<"$config")" 'the ports'
-	same null "$(jq -c .Volumes <<<"$config")" 'the volumes'
+	same '{}' "$(jq -c '.Volumes // {}' <<<"$config")" 'the volumes'
 	same 2 "$(find "$(buildah mount "$container")"/usr -type f | wc -l)" 'the number of files'
 
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
