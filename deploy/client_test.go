@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -60,4 +61,20 @@ func certificate(t *testing.T, dir string) (cert, key string) {
 	}
 	cert = write(t, filepath.Join(dir, "cert.pem"), block("CERTIFICATE", der))
 	return cert, write(t, filepath.Join(dir, "key.pem"), block("PRIVATE KEY", pkcs))
+}
+
+// send posts a body with a token and returns the status.
+func send(t *testing.T, url, token, body string) int {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
 }
