@@ -15,11 +15,11 @@ const (
 	highs = 0x8080808080808080
 )
 
-// plain returns how many bytes at the beginning of b need no look, whole words
-// of them and the part of one up to the first quote, backslash or control
-// character; and, by the high bits of seen, whether bytes above ASCII are among
-// what was read.
-func plain(b []byte) (n int, seen uint64) {
+// Plain returns how many bytes of a string's text need no look: up to the first
+// quote, backslash or control character, or to the last word of b. high is
+// false when no byte above ASCII is among them.
+func Plain(b []byte) (n int, high bool) {
+	var seen uint64
 	rest := b
 	for len(rest) >= 8 {
 		w := binary.LittleEndian.Uint64(rest)
@@ -30,20 +30,20 @@ func plain(b []byte) (n int, seen uint64) {
 		stop := ((q-ones)&^q | (s-ones)&^s | (w-ones*' ')&^w) & highs
 		seen |= w
 		if stop != 0 {
-			return len(b) - len(rest) + bits.TrailingZeros64(stop)/8, seen
+			return len(b) - len(rest) + bits.TrailingZeros64(stop)/8, seen&highs != 0
 		}
 		rest = rest[8:]
 	}
-	return len(b) - len(rest), seen
+	return len(b) - len(rest), seen&highs != 0
 }
 
 // str reads the string that begins at i. It reports whether it has escapes.
 func (r *Reader) str() (escaped bool, err error) {
 	b, i := r.b, r.i+1
 	for {
-		n, seen := plain(b[i:])
+		n, high := Plain(b[i:])
 		i += n
-		r.high = r.high || seen&highs != 0
+		r.high = r.high || high
 		if i >= len(b) {
 			return false, io.ErrUnexpectedEOF
 		}

@@ -7,6 +7,7 @@ package cursor
 
 import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/strict"
 )
 
 // maxDepth bounds how deep an upstream's JSON may nest.
@@ -98,7 +99,11 @@ func (c *Cursor) word(w string) bool {
 func (c *Cursor) str() bool {
 	b := c.b
 	i := c.i + 1
-	for i < len(b) {
+	for {
+		n, _ := strict.Plain(b[i:])
+		if i += n; i >= len(b) {
+			return false
+		}
 		switch ch := b[i]; {
 		case ch == '"':
 			c.i = i + 1
@@ -111,11 +116,10 @@ func (c *Cursor) str() bool {
 				return false
 			}
 			i += n
-		default:
+		default: // in the last bytes, too few for a word
 			i++
 		}
 	}
-	return false
 }
 
 // escape is the length of the escape sequence that b begins with, 0 if it is none.
