@@ -3,6 +3,7 @@ module github.com/PPKunOfficial/berry-api/e2e
 go 1.26.0
 
 require (
+	github.com/PPKunOfficial/berry-api/loadbalance v0.0.0
 	github.com/PPKunOfficial/berry-api/relay v0.0.0
 	github.com/anthropics/anthropic-sdk-go v1.84.0
 	github.com/openai/openai-go/v3 v3.96.0

@@ -48,6 +48,7 @@ type group struct {
 	name     string
 	limit    atomic.Int64 // 0: none
 	inFlight atomic.Int64
+	members  int // backends in it; under the fleet's mu
 
 	mu    sync.Mutex // guards what follows
 	check groupCheck
@@ -161,7 +162,10 @@ func (f *Fleet) backend(l *Listing, smart bool) *backend {
 		b = &backend{fleet: f, id: l.ID}
 		f.backends[l.ID] = b
 	}
-	b.group.Store(g)
+	if old := b.group.Swap(g); old != g {
+		g.members++
+		f.leave(old)
+	}
 	b.retired.Store(false)
 	b.mu.Lock()
 	b.claimed = true
@@ -209,13 +213,19 @@ func (f *Fleet) forget(b *backend) {
 		return
 	}
 	delete(f.backends, b.id)
-	g := b.group.Load()
-	for _, other := range f.backends {
-		if other.group.Load() == g {
-			return
-		}
+	f.leave(b.group.Load())
+}
+
+// leave counts a backend less in the group, which is forgotten with its last.
+// It is counted and not looked for, so that a reload that replaces a thousand
+// backends does not look a million times. Called under mu.
+func (f *Fleet) leave(g *group) {
+	if g == nil {
+		return
 	}
-	delete(f.groups, g.name)
+	if g.members--; g.members == 0 && f.groups[g.name] == g {
+		delete(f.groups, g.name)
+	}
 }
 
 // Drain takes a backend out of traffic by hand until Enable; leases that are

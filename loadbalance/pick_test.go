@@ -1,7 +1,9 @@
 package loadbalance
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -266,6 +268,27 @@ func TestReloadKeepsState(t *testing.T) {
 	} else {
 		l.Report(ok)
 	}
+}
+
+func TestGroupsAreForgottenWithTheirLast(t *testing.T) {
+	w := newWorld(t, "failover", Listing{ID: "a", Group: "g"}, Listing{ID: "b", Group: "g"}, Listing{ID: "c", Group: "h"})
+	f := func(want string, keep ...string) {
+		t.Helper()
+		w.fleet.Retain(keep)
+		w.fleet.mu.Lock()
+		defer w.fleet.mu.Unlock()
+		if got := strings.Join(slices.Sorted(maps.Keys(w.fleet.groups)), " "); got != want {
+			t.Errorf("groups %q, want %q", got, want)
+		}
+	}
+	f("g h", "a", "b", "c")
+	f("g h", "a", "c")
+	w.balancer("failover", Listing{ID: "a", Group: "moved"}, Listing{ID: "c", Group: "h"})
+	f("h moved", "a", "c")
+	f("h", "c")
+	f("")
+	w.balancer("failover", Listing{ID: "a", Group: "g"})
+	f("g", "a")
 }
 
 func TestBalancerRefusesBadListings(t *testing.T) {
