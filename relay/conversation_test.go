@@ -97,7 +97,7 @@ func startMixed(t *testing.T, stream bool) *berry {
 func (b *berry) turn(provider string, stream bool, history []json.RawMessage) json.RawMessage {
 	b.t.Helper()
 	body, err := json.Marshal(map[string]any{
-		"model": "mix", "backend": provider, "stream": stream, "messages": history, "max_tokens": 100,
+		"model": "mix", "backend": provider, "stream": stream, "messages": history, "max_tokens": 5000, "reasoning_effort": "low",
 		"tools": []any{map[string]any{"type": "function", "function": map[string]any{"name": "f", "parameters": json.RawMessage(`{"type":"object","properties":{"by":{"type":"string"}}}`)}}},
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -84,12 +85,36 @@ func TestP38AzureErrors(t *testing.T) {
 	if e := b.fault(b.post(ask("az", ""))); deref(e.Code) != "upstream_auth_failed" {
 		t.Errorf("%+v", e)
 	}
+	b = azure(t, "", always(mockllm.JSON(429, http.Header{"Retry-After-Ms": {"39500"}}, `{"error":{"code":"429","message":"slow down"}}`)))
+	if a := b.post(ask("az", "")); a.Status != 429 || deref(b.fault(a).Code) != "upstream_rate_limited" || a.Header.Get("Retry-After") != "40" {
+		t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
+	}
 	b = azure(t, "2024-10-21", nil)
 	if err := b.u["u1"].SetBehaviour(mockllm.Behaviour{Format: mockllm.Azure, Models: []string{"other"}}); err != nil {
 		t.Fatal(err)
 	}
 	if a := b.post(ask("az", "")); a.Status != 404 || deref(b.fault(a).Code) != "DeploymentNotFound" {
 		t.Errorf("%d %s", a.Status, a.Body)
+	}
+}
+
+// Old API versions refuse stream_options: it is neither added nor passed on.
+func TestP38AzureWithoutStreamOptions(t *testing.T) {
+	b := start(t, setup{toml: azureModels, scripts: one(always(mockllm.SSE(mockllm.TextStream("a")...))), provider: func(_ string, p *config.Provider) {
+		p.BackendType, p.APIVersion, p.StreamUsage = config.TypeAzure, "2023-05-15", false
+	}})
+	for _, more := range []string{"", `,"stream_options":{"include_usage":true}`} {
+		if s := b.stream(ask("az", askStream+more)); s.Text != "a" || s.Error != nil {
+			t.Errorf("%+v", s)
+		}
+	}
+	for i := range 2 {
+		if got, ok := b.sent(i)["stream_options"]; ok {
+			t.Errorf("stream_options %v", got)
+		}
+	}
+	if rec := b.record(0); rec.Usage.IsZero() || !rec.Usage.Estimated {
+		t.Errorf("%+v", rec.Usage)
 	}
 }
 

@@ -334,6 +334,10 @@ func TestP35ClaudeErrors(t *testing.T) {
 		if (a.Header.Get("Retry-After") != "") != (want == 429 && code != "insufficient_quota") {
 			t.Errorf("%d: Retry-After %q", up, a.Header.Get("Retry-After"))
 		}
+		// What asking again cannot mend is not asked again by the SDKs.
+		if hopeless := code == "insufficient_quota" || code == "upstream_auth_failed"; (a.Header.Get("X-Should-Retry") == "false") != hopeless {
+			t.Errorf("%d: X-Should-Retry %q", up, a.Header.Get("X-Should-Retry"))
+		}
 		if want < 429 && e.Message != "the words" {
 			t.Errorf("%d: message %q", up, e.Message)
 		}
@@ -349,7 +353,17 @@ func TestP35ClaudeErrors(t *testing.T) {
 	f(413, "request_too_large", 413, "request_too_large")
 	f(404, "not_found_error", 404, "model_not_found")
 
-	b := claude(t, two(always(mockllm.JSON(401, nil, mockllm.ClaudeFault("authentication_error", "no"))), nil))
+	spent := strings.Replace(mockllm.ClaudeFault("rate_limit_error", "spent"), `"message"`, `"details":{"error_code":"enforced_spend_limit_reached"},"message"`, 1)
+	b := claude(t, two(always(mockllm.JSON(429, nil, spent)), nil))
+	if a := b.post(ask("pool", "")); a.Status != 200 || a.Header.Get("X-Berry-Provider") != "u2" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	b = claude(t, one(always(mockllm.JSON(429, nil, spent))))
+	if a := b.post(ask("claude-x", "")); a.Status != 429 || deref(b.fault(a).Code) != "insufficient_quota" || a.Header.Get("X-Should-Retry") != "false" {
+		t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
+	}
+
+	b = claude(t, two(always(mockllm.JSON(401, nil, mockllm.ClaudeFault("authentication_error", "no"))), nil))
 	if a := b.post(ask("pool", "")); a.Status != 200 || a.Header.Get("X-Berry-Provider") != "u2" {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}

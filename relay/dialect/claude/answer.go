@@ -2,7 +2,6 @@ package claude
 
 import (
 	"errors"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tidwall/gjson"
@@ -12,19 +11,11 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
-// valid reports whether data is one JSON text in UTF-8 that does not nest
-// without end.
-func valid(data []byte) bool {
-	c := cursor.New(data)
-	_, ok := c.Value()
-	return ok && c.Done() && utf8.Valid(data)
-}
-
 var errNoAnswer = errors.New("the answer is not a message")
 
 // Decode implements dialect.Dialect.
 func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
-	if !valid(body) {
+	if !cursor.Valid(body) {
 		return nil, dialect.Usage{}, errNoAnswer
 	}
 	in := gjson.ParseBytes(body)

@@ -23,6 +23,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // version is the API version that this package speaks. Later ones refuse
@@ -115,7 +116,7 @@ func (d *Dialect) List(ctx context.Context) (*http.Request, error) {
 // ReadList implements dialect.Dialect. A list with another page to follow says
 // nothing: what it does not name may still be there.
 func (d *Dialect) ReadList(body []byte) ([]string, bool) {
-	if !valid(body) {
+	if !cursor.Valid(body) {
 		return nil, false
 	}
 	list := gjson.GetBytes(body, "data")

@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // maxMessage bounds how much of an upstream's message reaches a client.
@@ -21,7 +22,7 @@ const overloaded = 529
 // Fault implements dialect.Dialect.
 func (d *Dialect) Fault(status int, _ http.Header, body []byte) *apierror.Error {
 	var in gjson.Result
-	if valid(body) {
+	if cursor.Valid(body) {
 		in = gjson.ParseBytes(body)
 	}
 	return fault(status, in)

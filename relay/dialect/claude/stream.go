@@ -62,7 +62,7 @@ func (d *decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 		d.cites.said(text)
 		return d.out.Content(dst, text), dialect.Content, nil
 	}
-	if !valid(data) {
+	if !cursor.Valid(data) {
 		if string(name) == "error" {
 			return dst, dialect.Dropped, faultInBand(gjson.Result{})
 		}

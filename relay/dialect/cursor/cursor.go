@@ -6,6 +6,8 @@
 package cursor
 
 import (
+	"unicode/utf8"
+
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/strict"
 )
@@ -25,6 +27,13 @@ type Cursor struct {
 // New returns a cursor at the beginning of text, which must not change while
 // the cursor is in use.
 func New(text []byte) *Cursor { return &Cursor{b: text} }
+
+// Valid reports whether text is one JSON value in UTF-8 that does not nest
+// without end.
+func Valid(text []byte) bool {
+	c := New(text)
+	return c.skip() && c.Done() && utf8.Valid(text)
+}
 
 // Offset is where the cursor stands, after what was passed.
 func (c *Cursor) Offset() int { return c.i }

@@ -6,26 +6,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/tidwall/gjson"
-
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
-
-// quickCheck is the longest text that gjson checks: it is the faster one, but
-// goes as deep as a text nests, and what a provider sends must not exhaust the
-// stack.
-const quickCheck = 256 << 10
-
-// isJSON reports whether data is one JSON text in UTF-8.
-func isJSON(data []byte) bool {
-	if len(data) > quickCheck {
-		return jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true))
-	}
-	return gjson.ValidBytes(data) && utf8.Valid(data)
-}
 
 // answerID is the id of the client's answer: Gemini's own, which old models
 // and imitations leave out.

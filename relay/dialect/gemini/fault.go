@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 const (
@@ -32,7 +33,7 @@ func inBand(data []byte) *apierror.Error { return fault(0, data) }
 // from the error itself.
 func fault(status int, body []byte) *apierror.Error {
 	e := &apierror.Error{Status: status}
-	if isJSON(body) {
+	if cursor.Valid(body) {
 		root := gjson.ParseBytes(body)
 		if root.IsArray() {
 			root = root.Get("0")

@@ -26,6 +26,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // Dialect is Gemini's format at one provider.
@@ -152,7 +153,7 @@ func (d *Dialect) List(ctx context.Context) (*http.Request, error) {
 // content, such as those for embeddings, are left out. A list with another page
 // to follow says nothing: what it does not name may still be there.
 func (d *Dialect) ReadList(body []byte) ([]string, bool) {
-	if !isJSON(body) {
+	if !cursor.Valid(body) {
 		return nil, false
 	}
 	list := gjson.GetBytes(body, "models")

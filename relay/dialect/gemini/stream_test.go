@@ -15,6 +15,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 	"github.com/PPKunOfficial/berry-api/relay/sse"
 )
 
@@ -240,7 +241,7 @@ func FuzzStream(f *testing.F) {
 
 // A text that nests without end must not exhaust the stack.
 func TestDeepNestingIsRefused(t *testing.T) {
-	if isJSON([]byte(strings.Repeat("[", 8<<20))) {
+	if cursor.Valid([]byte(strings.Repeat("[", 8<<20))) {
 		t.Error("taken for JSON")
 	}
 }
