@@ -2,11 +2,13 @@ package api
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +58,12 @@ tags = ["admin"]
 // is the server's too.
 func onClock(t *testing.T, settings string, f func(t *testing.T, dial func() *peer)) {
 	t.Helper()
+	onSecureClock(t, settings, nil, f)
+}
+
+// onSecureClock is onClock with TLS, unless secure is nil.
+func onSecureClock(t *testing.T, settings string, secure *tls.Config, f func(t *testing.T, dial func() *peer)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		cfg, err := config.Parse("test.toml", []byte("[settings]\n"+settings+clockConfig), config.Env{
 			Lookup: func(string) (string, bool) { return "", false },
@@ -69,7 +77,8 @@ func onClock(t *testing.T, settings string, f func(t *testing.T, dial func() *pe
 		}
 		public, _ := s.routers(false)
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
-		l := s.newListener("all", watched{p}, public, false)
+		l := s.newListener("all", watched{p}, public, secure != nil)
+		l.server.TLSConfig = secure
 		// What clients get with TLS, without it for the tests to write by hand.
 		l.server.Protocols = new(http.Protocols)
 		l.server.Protocols.SetHTTP1(true)
@@ -162,6 +171,25 @@ func TestAttackSlowHeader(t *testing.T) {
 	f("")
 	f("GET / HTTP/1.1\r\n")
 	f("GET / HTTP/1.1\r\nHost: berry\r\nX-Slow: ")
+}
+
+// A TLS handshake that does not come to its end.
+func TestAttackSlowHandshake(t *testing.T) {
+	certified := httptest.NewTLSServer(nil) // for its certificate
+	defer certified.Close()
+	f := func(sent string) {
+		t.Helper()
+		secure := &tls.Config{Certificates: certified.TLS.Certificates}
+		onSecureClock(t, "", secure, func(t *testing.T, dial func() *peer) {
+			p := dial()
+			p.trickle(sent)
+			if took := p.end(); took != headerTimeout {
+				t.Errorf("%q: closed after %v", sent, took)
+			}
+		})
+	}
+	f("\x16\x03\x01\x02\x00")                         // a handshake of 512 bytes
+	f("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") // and the beginning of a ClientHello
 }
 
 // A connection on which nothing is ever sent, or nothing more.

@@ -15,6 +15,11 @@ var passed = map[string]struct{}{
 	"Openai-Processing-Ms": {},
 }
 
+// longestPassed is how long a value of theirs may be, in bytes. What is meant to
+// be passed is a number or an id; an upstream's header as a whole may be far
+// larger than what a client takes.
+const longestPassed = 256
+
 const (
 	rateLimitPrefix = "X-Ratelimit-"
 
@@ -30,7 +35,7 @@ const (
 func copyHeader(to, from http.Header) {
 	for name, v := range from {
 		_, ok := passed[name]
-		if !ok && !strings.HasPrefix(name, rateLimitPrefix) {
+		if !ok && !strings.HasPrefix(name, rateLimitPrefix) || len(v) != 1 || len(v[0]) > longestPassed {
 			continue
 		}
 		if _, own := to[name]; !own {
@@ -41,10 +46,12 @@ func copyHeader(to, from http.Header) {
 
 // upstreamID is the id under which the provider knows the request.
 func upstreamID(h http.Header) string {
-	if id := h.Get("X-Request-Id"); id != "" {
-		return id
+	for _, name := range [...]string{"X-Request-Id", "Request-Id"} {
+		if id := h.Get(name); id != "" && len(id) <= longestPassed {
+			return id
+		}
 	}
-	return h.Get("Request-Id")
+	return ""
 }
 
 // smallCounts spares the common attempt counts a conversion.

@@ -1,0 +1,38 @@
+package relay
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// An upstream cannot make an answer's header as long as it likes.
+func TestPassedHeadersAreShort(t *testing.T) {
+	long := strings.Repeat("x", longestPassed+1)
+	to := http.Header{"X-Ratelimit-Limit-Requests": {"own"}}
+	copyHeader(to, http.Header{
+		"Retry-After":                    {"3"},
+		"Retry-After-Ms":                 {long},
+		"Openai-Processing-Ms":           {"1", "2"},
+		"X-Ratelimit-Limit-Requests":     {"theirs"},
+		"X-Ratelimit-Remaining-Requests": {long[1:]},
+		"X-Ratelimit-Reset-Requests":     {long},
+		"Set-Cookie":                     {"a=b"},
+	})
+	want := http.Header{"X-Ratelimit-Limit-Requests": {"own"}, "Retry-After": {"3"}, "X-Ratelimit-Remaining-Requests": {long[1:]}}
+	if d := cmp.Diff(want, to); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	f := func(want string, h http.Header) {
+		t.Helper()
+		if got := upstreamID(h); got != want {
+			t.Errorf("%v: %q, want %q", h, got, want)
+		}
+	}
+	f("one", http.Header{"X-Request-Id": {"one"}, "Request-Id": {"two"}})
+	f("two", http.Header{"Request-Id": {"two"}})
+	f("two", http.Header{"X-Request-Id": {long}, "Request-Id": {"two"}})
+	f("", http.Header{"X-Request-Id": {long}})
+}
