@@ -5,9 +5,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 )
@@ -55,6 +57,21 @@ func (g *Gateway) discovered(rt *Runtime, lists map[string][]string) error {
 		rt.byID[name], rt.byName[name] = m, m
 	}
 	return nil
+}
+
+// unknownWait is after what time a client may ask again for a model that is not
+// known yet.
+const unknownWait = 5 * time.Second
+
+// unknownModel is the answer to a request for a model that is not served. As
+// long as some discovering provider's list was never read it may exist, and
+// clients take a 404 for final.
+func (g *Gateway) unknownModel(name string) *apierror.Error {
+	if g.discovery.open.Load() {
+		return apierror.New(apierror.NoBackendAvailable,
+			"the model %.200q is not known, and the model list of a provider was not read yet; try again", name).WithRetryAfter(unknownWait)
+	}
+	return apierror.New(apierror.ModelNotFound, "the model %.200q does not exist; GET /v1/models lists those you may use", name).WithParam("model")
 }
 
 // definedNames are all ids, names and aliases of the configuration's models,

@@ -46,6 +46,7 @@ type discovery struct {
 	tell func(Discovery)
 	wake chan struct{} // holds one
 	done atomic.Bool   // each list of the start was tried
+	open atomic.Bool   // some list was never read: there may be models that are not known
 
 	mu    sync.Mutex // guards what follows; taken after Gateway.reload
 	lists map[string]*modelList
@@ -113,14 +114,17 @@ func (d *discovery) configure(rt *Runtime) {
 	d.poke()
 }
 
-// settle notes when each list was tried. Called under mu.
+// settle notes when each list was tried, and whether each was read. Called under mu.
 func (d *discovery) settle() {
+	tried, open := true, false
 	for _, l := range d.lists {
-		if l.TriedAt.IsZero() {
-			return
-		}
+		tried = tried && !l.TriedAt.IsZero()
+		open = open || l.ReadAt.IsZero()
 	}
-	d.done.Store(true)
+	if tried {
+		d.done.Store(true)
+	}
+	d.open.Store(open)
 }
 
 func (d *discovery) poke() {

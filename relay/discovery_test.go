@@ -162,6 +162,25 @@ func TestDiscoveryWithoutChecks(t *testing.T) {
 	}
 }
 
+// While a list was never read, a model that is not known may exist: that is no 404.
+func TestUnknownWhileAListIsUnread(t *testing.T) {
+	s := discovering(fastChecks, "")
+	s.scripts = map[string]mockllm.Script{"u1": mockllm.Always(list("m")), "u2": mockllm.Always(mockllm.JSON(503, nil, `{}`))}
+	b := start(t, s)
+	b.waitFor("m=u1")
+	a := b.post(ask("nope", ""))
+	if f := b.fault(a); a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") != "5" || deref(f.Code) != "no_backend_available" {
+		t.Errorf("status %d %v: %s", a.Status, a.Header, a.Body)
+	}
+	b.u["u2"].SetScript(mockllm.Always(list("n")))
+	b.waitFor("m=u1", "n=u2")
+	b.u["u2"].SetScript(mockllm.Always(mockllm.JSON(503, nil, `{}`))) // what it named is known
+	a = b.post(ask("nope", ""))
+	if f := b.fault(a); a.Status != http.StatusNotFound || deref(f.Code) != "model_not_found" {
+		t.Errorf("status %d: %s", a.Status, a.Body)
+	}
+}
+
 // change reloads with another u1.
 func (b *berry) change(edit func(p *config.Provider)) {
 	b.t.Helper()

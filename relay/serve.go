@@ -75,7 +75,7 @@ func (x *exchange) admit() *apierror.Error {
 	x.rec.Stream = scan.Stream
 	m, ok := x.rt.Model(scan.Model)
 	if !ok {
-		return apierror.New(apierror.ModelNotFound, "the model %.200q does not exist; GET /v1/models lists those you may use", scan.Model).WithParam("model")
+		return x.g.unknownModel(scan.Model)
 	}
 	x.rec.Model, x.model = m, m
 	if e := x.permission(m); e != nil {
