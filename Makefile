@@ -3,7 +3,7 @@
 modules = ./core/... ./loadbalance/... ./relay/... ./api/... ./cli/... ./examples/... ./examples/embedding/...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint format e2e quick check tools man clean
+.PHONY: help demo build test race lint format e2e quick check tools man deb images release clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,5 +44,14 @@ bin/golangci-lint: tools/go.mod tools/go.sum
 man: ## make the man pages of berry-cli in docs/man anew
 	go run ./cli/cmd/berry-man docs/man
 
+deb: ## build the Debian package into dist/
+	scripts/build-deb.sh
+
+images: ## build both container images with buildah and run them; needs root, buildah and Go
+	deploy/images/try.sh
+
+release: ## try a release in a temporary clone: both programs installed, an embedder built
+	scripts/release.sh --dry-run v0.0.0-try
+
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist docker-binaries

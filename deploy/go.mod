@@ -14,6 +14,7 @@ tool (
 require (
 	github.com/PPKunOfficial/berry-api/core v0.0.0-00010101000000-000000000000
 	github.com/compose-spec/compose-go/v2 v2.9.0
+	github.com/google/go-cmp v0.7.0
 	k8s.io/api v0.37.2
 	sigs.k8s.io/yaml v1.6.0
 )

@@ -72,8 +72,9 @@ say "clone of $(git rev-parse --short HEAD)"
 git clone --quiet --no-hardlinks "$repository" "$source"
 git -C "$source" checkout --quiet --detach "$head"
 commit() {
-	git -C "$source" -c user.name="$(git config user.name)" -c user.email="$(git config user.email)" \
-		commit --quiet --all --message "$@"
+	# Where nobody is configured, as in CI, by who made the last commit.
+	git -C "$source" -c user.name="$(git config user.name || git log -1 --format=%cn)" \
+		-c user.email="$(git config user.email || git log -1 --format=%ce)" commit --quiet --all --message "$@"
 }
 
 # What else is needed comes from the user's module cache, or from where he gets modules.
