@@ -72,6 +72,10 @@ func TestDemo(t *testing.T) {
 		}
 		return string(out)
 	}
+	page := regexp.MustCompile(`  Dashboard (\S+)`).FindStringSubmatch(d.out.String())
+	if page == nil || !strings.HasPrefix(run("curl -s "+page[1]), "<!doctype html>") {
+		t.Errorf("dashboard: %v", page)
+	}
 	if got := run(d.section("Ask:")); !strings.Contains(got, `"object":"chat.completion"`) || !strings.Contains(got, `"model":"demo-smart"`) {
 		t.Errorf("plain: %s", got)
 	}

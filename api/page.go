@@ -63,7 +63,7 @@ func (x *exchange) file(f dashboard.File) {
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	h.Set("Cache-Control", "no-cache")
 	h.Set("ETag", f.ETag)
-	for _, known := range strings.Split(x.r.Header.Get("If-None-Match"), ",") {
+	for known := range strings.SplitSeq(x.r.Header.Get("If-None-Match"), ",") {
 		if strings.TrimPrefix(strings.TrimSpace(known), "W/") == f.ETag {
 			x.w.WriteHeader(http.StatusNotModified)
 			return
