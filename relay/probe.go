@@ -69,11 +69,12 @@ func (rt *Runtime) CheckProvider(ctx context.Context, id string) Report {
 	case loadbalance.CheckChat:
 		return p.chats(ctx, rt.chatted(id)).Report
 	case loadbalance.CheckList:
-		return p.named(p.list(ctx), rt.listed(id)).Report
+		r := p.list(ctx)
+		return p.named(r, namesOf(r), rt.listed(id)...).Report
 	default:
 		r := p.list(ctx)
 		if !r.noEndpoint() {
-			return p.named(r, rt.listed(id)).Report
+			return p.named(r, namesOf(r), rt.listed(id)...).Report
 		}
 		status := r.Status
 		r = p.connect(ctx)
@@ -191,8 +192,9 @@ func (p *probe) run(ctx context.Context, c loadbalance.Check) []result {
 		}
 	default:
 		r := p.list(ctx)
+		all := namesOf(r)
 		for i, id := range c.IDs {
-			out[i] = p.named(r, []string{upstreamModel(c.Group, id)})
+			out[i] = p.named(r, all, upstreamModel(c.Group, id))
 		}
 	}
 	return out

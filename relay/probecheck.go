@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -122,17 +121,30 @@ func (p *probe) readList(ctx context.Context) result {
 	return r
 }
 
+// names is a model list that many models are looked up in.
+type names map[string]bool
+
+func namesOf(r result) names {
+	all := make(names, len(r.Models))
+	for _, m := range r.Models {
+		all[m] = true
+	}
+	return all
+}
+
+// has reports whether the list names a model. Ollama takes a name without a tag
+// for the one tagged latest, but lists it with the tag.
+func (n names) has(model string) bool { return n[model] || n[model+":latest"] }
+
 // named turns a list that was read into a failure when it does not name a
 // model that it should. An empty list says nothing.
-func (p *probe) named(r result, models []string) result {
-	if !r.OK || len(r.Models) == 0 {
+func (p *probe) named(r result, all names, models ...string) result {
+	if !r.OK || len(all) == 0 {
 		return r
 	}
 	var missing []string
 	for _, m := range models {
-		// Ollama takes a name without a tag for the one tagged latest, but
-		// lists it with the tag.
-		if !slices.Contains(r.Models, m) && !slices.Contains(r.Models, m+":latest") {
+		if !all.has(m) {
 			missing = append(missing, fmt.Sprintf("%q", m))
 		}
 	}
