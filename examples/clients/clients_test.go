@@ -151,6 +151,23 @@ func TestPython(t *testing.T) {
 	t.Skip("the openai package is not installed: e2e/setup.sh")
 }
 
+// LangChain is installed for this test alone: in a venv of its own, by e2e/setup.sh.
+func TestLangChain(t *testing.T) {
+	for _, python := range []string{"langchain/.venv/bin/python", "python3"} {
+		if strings.Contains(python, "/") {
+			var err error
+			if python, err = filepath.Abs(python); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if exec.Command(python, "-c", "import langchain_openai").Run() == nil {
+			try(t, "langchain", python, "chat.py")
+			return
+		}
+	}
+	t.Skip("the langchain-openai package is not installed: e2e/setup.sh")
+}
+
 func TestNode(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("node is not installed")

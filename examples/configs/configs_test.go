@@ -119,3 +119,70 @@ func TestTeams(t *testing.T) {
 	f("interns", "gpt-4o")
 	f("interns", "gpt-4o-mini", "common")
 }
+
+// order is how a model's backends follow each other as one after the other fails.
+func order(t *testing.T, rt *relay.Runtime, name string, tags ...string) string {
+	t.Helper()
+	var picked []string
+	r := loadbalance.Request{Tags: tags}
+	for {
+		l, err := model(t, rt, name).Balancer.Pick(&r)
+		if err != nil {
+			return strings.Join(picked, " ")
+		}
+		picked = append(picked, l.Group())
+		l.Report(loadbalance.Outcome{Kind: loadbalance.Network})
+	}
+}
+
+// disaster-recovery: one region after the other.
+func TestDisasterRecovery(t *testing.T) {
+	if got := order(t, load(t, "disaster-recovery.toml"), "assistant"); got != "west north gemini cellar" {
+		t.Errorf("order %q", got)
+	}
+}
+
+// enterprise: departments' own accounts, models and limits.
+func TestEnterprise(t *testing.T) {
+	rt := load(t, "enterprise.toml")
+	f := func(userID, modelName, want string) {
+		t.Helper()
+		user, ok := rt.Keys.User(userID)
+		if !ok {
+			t.Fatalf("no user %q", userID)
+		}
+		m := model(t, rt, modelName)
+		var got []string
+		for _, l := range m.Listings {
+			if user.MayUse(m.ID) && user.MayUseTags(l.Tags) {
+				got = append(got, l.Provider)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s gets %q for %s, want %q", userID, got, modelName, want)
+		}
+	}
+	f("hr", "standard", "azure openai")
+	f("hr", "large", "")
+	f("research", "gpt-4o", "research azure anthropic")
+	f("research", "gpt-4o-mini", "azure openai")
+	f("operations", "large", "research azure anthropic")
+}
+
+// startup: the cheap ones get nearly everything.
+func TestStartup(t *testing.T) {
+	rt := load(t, "startup.toml")
+	m := model(t, rt, "chat")
+	picks := map[string]int{}
+	for range 1000 {
+		l, err := m.Balancer.Pick(new(loadbalance.Request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		picks[l.Group()]++
+		l.Report(loadbalance.Outcome{Kind: loadbalance.Success})
+	}
+	if picks["reseller_a"]+picks["reseller_b"] < 950 {
+		t.Errorf("picks %v", picks)
+	}
+}
