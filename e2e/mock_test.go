@@ -27,7 +27,7 @@ func TestMockIsClaude(t *testing.T) {
 	up := imitation(t, f)
 	c := anthropic.NewClient(option.WithBaseURL(up.URL), option.WithAPIKey(keyOf(&f)), option.WithMaxRetries(0))
 	ask := anthropic.MessageNewParams{
-		Model: anthropic.Model(f.model("text")), MaxTokens: 2048,
+		Model: f.model("text"), MaxTokens: 2048,
 		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(question))},
 	}
 	check := func(t *testing.T, m *anthropic.Message, kinds string) {

@@ -70,7 +70,7 @@ func (a *answer) member(c *cursor.Cursor, key []byte, k keep) bool {
 		}
 		return ok
 	case "usage":
-		ok := false
+		var ok bool
 		if c.Peek() == '{' {
 			a.hasUsage = true
 			ok = a.readUsage(c)
