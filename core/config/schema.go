@@ -64,7 +64,7 @@ type Settings struct {
 	TLS TLS `toml:"tls" doc:"Serve HTTPS: both files or neither."`
 	// HSTS and SecurityHeaders are on when TLS is configured, unless the file says otherwise.
 	HSTS            bool `toml:"hsts" unset:"on when tls is set" doc:"Send Strict-Transport-Security."`
-	SecurityHeaders bool `toml:"security_headers" unset:"on when tls is set" doc:"Send X-Frame-Options, X-Content-Type-Options and X-XSS-Protection with the dashboard."`
+	SecurityHeaders bool `toml:"security_headers" unset:"on when tls is set" doc:"Send X-XSS-Protection with the dashboard; X-Frame-Options, X-Content-Type-Options and a Content-Security-Policy are always there."`
 
 	SmartAI SmartAI `toml:"smart_ai" doc:"The smart_ai strategy: how confidence in a backend moves."`
 }
