@@ -2,8 +2,15 @@ package loadbalance
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
+
+// bubble is a subtest on virtual time.
+func bubble(t *testing.T, name string, do func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { synctest.Test(t, do) })
+}
 
 // TestTransitions walks each transition of health, breaker and recovery.
 // A step is a request with an outcome on the only backend, or time that passes.
@@ -23,15 +30,17 @@ func TestTransitions(t *testing.T) {
 	down := []step{{Server, healthy}, {Server, sick}, {Server, sick}, {Server, sick}, {Server, open}}
 	f := func(name string, steps ...step) {
 		t.Helper()
-		t.Run(name, func(t *testing.T) {
+		bubble(t, name, func(t *testing.T) {
 			t.Helper()
 			w := newWorld(t, "failover", Listing{ID: "a"})
+			w.fleet = NewFleet(Options{}) // on the bubble's clock
+			w.lb = w.balancer("failover", Listing{ID: "a"})
 			for i, s := range steps {
 				switch do := s.do.(type) {
 				case Kind:
 					w.send(Outcome{Kind: do})
 				case time.Duration:
-					w.clock.forward(do)
+					time.Sleep(do)
 				case string:
 					w.req.Reset()
 					if u := refused(t, w.lb, &w.req); u.Reason != ReasonDown {
