@@ -2,7 +2,7 @@
 # Measures how a berry-api built from this checkout grows with its configuration,
 # up to 2000 users, 400 models and 2000 backends: loading, reloading, memory,
 # choosing, pages. On loopback only, about a minute, Linux. Arguments go on:
-# -o docs/performance.md writes table and plot there, --quick is a trial run.
+# -o docs/PERFORMANCE.md writes table and plot there, --quick is a trial run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
