@@ -1,7 +1,7 @@
 // Command scale measures how berry-api grows with its configuration: it writes
 // configurations of up to 2000 users, 400 models and 2000 backends, runs a
 // berry-api with each on loopback, and prints a table of what loading, reloading,
-// memory, choosing a backend and the pages cost. It takes about a minute and
+// memory, choosing a backend and the pages cost. It takes about two minutes and
 // runs on Linux.
 //
 //	go run ./scale -berry ../bin/berry-api

@@ -56,7 +56,7 @@ func report(rows []row) string {
 		lines = append(lines, append(line, growth))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s; times are the best of several; the p99 lines mean something only on a machine that does nothing else. The backends grow %.0f x from the first column to the last; what grows less is better than linear.\n\n",
+	fmt.Fprintf(&b, "Measured %s; times, 99th percentiles too, are the best of several. The backends grow %.0f x from the first column to the last; what grows less is better than linear.\n\n",
 		measure.Machine(), float64(last.backends)/float64(first.backends))
 	b.WriteString(measure.Table(head, lines))
 	return b.String()
