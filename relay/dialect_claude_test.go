@@ -133,6 +133,21 @@ func TestP30ClaudeRequest(t *testing.T) {
 	}
 }
 
+// A provider may be spoken to in a later version of the API, which refuses what
+// earlier ones took.
+func TestClaudeAPIVersion(t *testing.T) {
+	b := start(t, setup{toml: claudeModels, provider: func(_ string, p *config.Provider) {
+		p.BackendType, p.APIVersion = config.TypeClaude, "2026-10-21"
+	}})
+	if err := b.u["u1"].SetBehaviour(mockllm.Behaviour{Format: mockllm.Claude}); err != nil {
+		t.Fatal(err)
+	}
+	a := b.post(ask("claude-x", `,"temperature":0.5`))
+	if a.Status != 200 || a.Header.Get("X-Berry-Dropped-Params") != "temperature" || b.u["u1"].Requests()[0].Header.Get("Anthropic-Version") != "2026-10-21" {
+		t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
+	}
+}
+
 func TestP31ClaudeToolHistory(t *testing.T) {
 	b := claude(t, nil)
 	const history = `"messages":[{"role":"user","content":"go"},

@@ -10,6 +10,9 @@ import (
 
 const claudePath = "/v1/messages"
 
+// claudeNoSampling is the API version from which on sampling parameters are refused.
+const claudeNoSampling = "2026-10-21"
+
 // claudeAnswer is what a provider with Claude's format does about one request.
 func claudeAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 	if b.Outage != 0 {
@@ -63,6 +66,9 @@ func claudeChat(b *Behaviour, r *Seen, n uint64) []Step {
 	in, fault := readClaude(r.Body)
 	if fault != "" {
 		return claudeRefuse(fault)
+	}
+	if r.Header.Get("Anthropic-Version") >= claudeNoSampling && (in.Temperature != nil || in.TopP != nil || in.TopK != nil) {
+		return claudeRefuse("temperature, top_p and top_k are not supported by this API version")
 	}
 	if !b.has(in.Model) {
 		return refuse(http.StatusNotFound, ClaudeFault("not_found_error", "model: "+in.Model))

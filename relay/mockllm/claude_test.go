@@ -89,6 +89,10 @@ func TestClaudeRefuses(t *testing.T) {
 	g(http.Header{"Anthropic-Version": {"2023-06-01"}}, hi+`}`, 401, "authentication_error")
 	g(http.Header{"X-Api-Key": {"k"}}, hi+`}`, 400, "anthropic-version")
 	g(good, strings.Replace(hi, `"m"`, `"other"`, 1)+`}`, 404, "not_found_error")
+	good.Set("Anthropic-Version", "2026-10-21")
+	f(hi+`}`, "")
+	f(hi+`,"temperature":1}`, "API version")
+	f(hi+`,"top_k":1}`, "API version")
 }
 
 func TestAzureAddresses(t *testing.T) {

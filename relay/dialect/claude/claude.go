@@ -30,11 +30,16 @@ import (
 // parameters that earlier models know.
 const version = "2023-06-01"
 
+// noSampling is the API version from which on temperature, top_p and top_k are
+// refused, whatever the model and the value.
+const noSampling = "2026-10-21"
+
 // Dialect is Anthropic's Messages format at one provider.
 type Dialect struct {
 	url, list *url.URL
 	header    http.Header // shared by all requests that add nothing
 	maxTokens int64       // 0: by model
+	sampling  bool        // the API version takes sampling parameters
 	thoughts  memory
 	now       func() time.Time
 }
@@ -69,6 +74,7 @@ func New(up dialect.Upstream, t *Thoughts) *Dialect {
 	}
 	return &Dialect{
 		url: base.JoinPath("messages"), list: list, header: h, maxTokens: up.Provider.MaxTokens,
+		sampling: h.Get("Anthropic-Version") < noSampling, // both are dates, year first
 		thoughts: memory{t, up.Provider.ID}, now: time.Now,
 	}
 }

@@ -129,3 +129,25 @@ func TestThoughtsAreBounded(t *testing.T) {
 		t.Errorf("%d answers", len(th.byID))
 	}
 }
+
+// A later version of the API, which a provider may set, refuses what earlier
+// models know.
+func TestSamplingByAPIVersion(t *testing.T) {
+	f := func(change func(p *config.Provider), want string, dropped ...string) {
+		t.Helper()
+		in := asked(t, `{"messages":[{"role":"user","content":"a"}],"temperature":1,"top_p":1,"top_k":5,"max_tokens":9}`, "claude-sonnet-4-5", false)
+		_, got, err := encoded(t, bound(t, change), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(`{"model":"claude-sonnet-4-5","max_tokens":9,"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}]`+want+`}`, got); d != "" {
+			t.Error(d)
+		}
+		if d := cmp.Diff(dropped, in.Dropped); d != "" {
+			t.Error(d)
+		}
+	}
+	f(nil, `,"temperature":1,"top_k":5`, "top_p")
+	f(func(p *config.Provider) { p.APIVersion = "2026-10-21" }, "", "temperature", "top_k", "top_p")
+	f(func(p *config.Provider) { p.Headers = config.Headers{"anthropic-version": "2027-01-01"} }, "", "temperature", "top_k", "top_p")
+}

@@ -58,7 +58,7 @@ func (d *Dialect) encode(in *dialect.Request) ([]byte, []string, error) {
 		return nil, nil, err
 	}
 	e.out.System = t.systemText()
-	e.sampling()
+	e.sampling(d.sampling && e.model.sampling())
 	e.leaveOut()
 	body, err := json.Marshal(&e.out)
 	return body, e.dropped, err
@@ -106,12 +106,12 @@ func (e *encoding) limits(configured int64) {
 }
 
 // sampling sets at most one of temperature and top_p, which many models refuse
-// together, and none for a model that refuses all or one that thinks.
-func (e *encoding) sampling() {
+// together, and none where all are refused or the model thinks.
+func (e *encoding) sampling(taken bool) {
 	topK, ok := e.in.Extra["top_k"]
 	switch {
-	case !e.model.sampling(), e.thinks:
-		if p := e.in.TopP; e.model.sampling() && p != nil && *p >= 0.95 && *p <= 1 {
+	case !taken, e.thinks:
+		if p := e.in.TopP; taken && p != nil && *p >= 0.95 && *p <= 1 {
 			e.out.TopP = p
 		} else {
 			e.drop("top_p")
