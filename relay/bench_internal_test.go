@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -103,6 +105,43 @@ func BenchmarkStream(b *testing.B) {
 	const part = `data: {"candidates":[{"content":{"parts":[{"text":" word $N"}],"role":"model"},"index":0$V}],` +
 		`"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":15},"modelVersion":"gemini-2.5-flash","responseId":"Wc4RadO4LNmGvdIPq8u5sQ4"}` + "\n\n"
 	f("gemini", config.TypeGemini, repeat("", strings.ReplaceAll(part, "$V", ""), strings.ReplaceAll(part, "$V", `,"finishReason":"STOP"`)))
+}
+
+// whole answers every request with one JSON text.
+type whole struct{ body []byte }
+
+func (c whole) RoundTrip(req *http.Request) (*http.Response, error) {
+	_ = req.Body.Close()
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(bytes.NewReader(c.body)), ContentLength: int64(len(c.body)),
+	}, nil
+}
+
+// BenchmarkPlain is what relay does for one plain chat of 1 KB each way,
+// without HTTP on either side.
+func BenchmarkPlain(b *testing.B) {
+	answer := `{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"gpt-4o-2024-08-06","choices":[{"index":0,"message":{"role":"assistant","content":"` +
+		strings.Repeat("lorem ipsum ", 70) + `","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}`
+	question := `{"model":"m","messages":[{"role":"user","content":"` + strings.Repeat("lorem ipsum ", 70) + `"}]}`
+	g, rt := benchGateway(b, config.TypeOpenAI, whole{[]byte(answer)})
+	user, _ := rt.Keys.Lookup("token-of-the-benchmark")
+	var rec Record
+	w := &nowhere{header: http.Header{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	blank, _ := http.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
+	var body strings.Reader
+	blank.Body, blank.ContentLength = io.NopCloser(&body), int64(len(question))
+	b.ReportAllocs()
+	for b.Loop() {
+		body.Reset(question)
+		rec.Reset()
+		rec.User, rec.Start = user, time.Now()
+		if g.Serve(w, blank, rt, &rec); rec.Error != nil {
+			b.Fatal(rec.Error)
+		}
+	}
 }
 
 // benchGateway is a gateway whose model m has one backend that answers as tr does.
