@@ -129,16 +129,21 @@ func decisions(ctx context.Context, s *session, f decisionsFlags) error {
 	if err != nil {
 		return err
 	}
+	server := absence{seen: true}
 	for pause(ctx, followPause) {
 		q.Set("after", strconv.FormatUint(last, 10))
 		q.Set("limit", "1000")
 		got = listed{}
 		if _, err := srv.ask(ctx, "/admin/decisions?"+q.Encode(), &got); err != nil {
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				return nil
+			case server.bear(s, err):
+				continue
 			}
 			return err
 		}
+		server.present()
 		if got.Newest < last { // the server was started anew, and counts anew
 			last = 0
 			continue

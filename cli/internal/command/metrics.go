@@ -72,19 +72,23 @@ func metrics(ctx context.Context, s *session, f metricsFlags) error {
 		return err
 	}
 	defer srv.close()
+	var server absence
 	for {
 		var v figures
 		raw, err := srv.ask(ctx, "/metrics", &v)
 		switch {
 		case err != nil && f.watch && ctx.Err() != nil:
 			return nil
+		case err != nil && server.bear(s, err):
 		case err != nil:
 			return err
 		case !f.watch:
 			return s.showMetrics(f, raw, &v)
-		}
-		if err := s.redraw(f, raw, &v); err != nil {
-			return err
+		default:
+			server.present()
+			if err := s.redraw(f, raw, &v); err != nil {
+				return err
+			}
 		}
 		if !pause(ctx, watchPause) {
 			return nil

@@ -159,7 +159,7 @@ func (srv *server) get(ctx context.Context, path string) (json.RawMessage, error
 	res, err := srv.client.Do(r)
 	if err != nil {
 		if ctx.Err() == nil || errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-			return nil, cannot("ask the server: %w; is berry-api running there?", err)
+			return nil, cannot("ask the server: %w", &away{err})
 		}
 		return nil, &failed{errors.New("interrupted")}
 	}
@@ -175,6 +175,32 @@ func (srv *server) get(ctx context.Context, path string) (json.RawMessage, error
 		return nil, &failed{fmt.Errorf("what %s answers is not Berry's", srv.base)}
 	}
 	return body, nil
+}
+
+// away is the error of a server that cannot be reached.
+type away struct{ err error }
+
+func (a *away) Error() string { return a.err.Error() + "; is berry-api running there?" }
+func (a *away) Unwrap() error { return a.err }
+
+// absence lets what goes on until it is interrupted outlast a restart of the
+// server: one that has answered before is waited for, and that is said once.
+type absence struct{ seen, said bool }
+
+// present notes an answer.
+func (a *absence) present() { a.seen, a.said = true, false }
+
+// bear reports whether to ask again after err.
+func (a *absence) bear(s *session, err error) bool {
+	var gone *away
+	if !a.seen || !errors.As(err, &gone) {
+		return false
+	}
+	if !a.said {
+		s.warn(s.Err, "%v; waiting for it", err)
+	}
+	a.said = true
+	return true
 }
 
 // refused is the error of an answer that is not 200.
