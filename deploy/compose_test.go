@@ -92,7 +92,7 @@ func TestComposeProduction(t *testing.T) {
 	for _, s := range berry.Secrets {
 		given["/run/secrets/"+s.Source] = true
 	}
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		if _, path, ok := strings.Cut(line, "_file = "); ok {
 			path = strings.Trim(path, `"`)
 			if !given[path] {

@@ -87,13 +87,13 @@ func write(t *testing.T, path, text string) string {
 	return path
 }
 
-// replaced is text with old, which must be there exactly once, made new.
-func replaced(t *testing.T, text, old, new string) string {
+// replaced is text with one part, which must be there exactly once, made another.
+func replaced(t *testing.T, text, part, other string) string {
 	t.Helper()
-	if n := strings.Count(text, old); n != 1 {
-		t.Fatalf("%q is there %d times, not once", old, n)
+	if n := strings.Count(text, part); n != 1 {
+		t.Fatalf("%q is there %d times, not once", part, n)
 	}
-	return strings.Replace(text, old, new, 1)
+	return strings.Replace(text, part, other, 1)
 }
 
 // freeAddress is a loopback address that nobody listens on.
@@ -148,20 +148,37 @@ func serve(t *testing.T, cmd *exec.Cmd, url string) *output {
 			t.Errorf("%s does not end:\n%s", cmd.Path, out)
 		}
 	})
-	limit, again := time.After(patience), time.NewTicker(20*time.Millisecond)
-	defer again.Stop()
-	for {
-		if res, err := http.Get(url); err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return out
-			}
-		}
+	await(t, out, func() bool {
 		select {
 		case err := <-ended:
+			ended <- err // for the cleanup
 			t.Fatalf("%s ended at once: %v\n%s", cmd.Path, err, out)
+		default:
+		}
+		return answered(url)
+	})
+	return out
+}
+
+// answered reports whether a URL answers with status 200.
+func answered(url string) bool {
+	res, err := http.Get(url)
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
+
+// await looks again and again until something is so.
+func await(t *testing.T, out *output, so func() bool) {
+	t.Helper()
+	limit, again := time.After(patience), time.NewTicker(20*time.Millisecond)
+	defer again.Stop()
+	for !so() {
+		select {
 		case <-limit:
-			t.Fatalf("%s does not answer at %s\n%s", cmd.Path, url, out)
+			t.Fatalf("in vain waited for it:\n%s", out)
 		case <-again.C:
 		}
 	}

@@ -39,7 +39,7 @@ func manifests(t *testing.T) map[string]any {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, text := range bytes.Split(data, []byte("\n---\n")) {
+			for text := range bytes.SplitSeq(data, []byte("\n---\n")) {
 				name, object := decode(t, file, text)
 				if object == nil {
 					continue
@@ -131,7 +131,7 @@ func TestManifests(t *testing.T) {
 	}
 	// Every secret file that the configuration names is in the secret.
 	secrets := object[*corev1.Secret](t, all, "Secret/berry-api").StringData
-	for _, line := range strings.Split(files["config.toml"], "\n") {
+	for line := range strings.SplitSeq(files["config.toml"], "\n") {
 		_, path, ok := strings.Cut(line, "_file = \"/etc/berry-api/secrets/")
 		if ok && secrets[strings.TrimSuffix(path, `"`)] == "" {
 			t.Errorf("the secret lacks the file of %q", strings.TrimSpace(line))

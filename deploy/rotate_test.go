@@ -83,9 +83,9 @@ func (r *rotation) backup(name string) string {
 }
 
 // changed requires that the configuration differs from before in one line alone.
-func (r *rotation) changed(before, old, new string) {
+func (r *rotation) changed(before, part, other string) {
 	r.t.Helper()
-	if got := read(r.t, r.config); got != replaced(r.t, before, old, new) {
+	if got := read(r.t, r.config); got != replaced(r.t, before, part, other) {
 		r.t.Errorf("the configuration is now\n%s", got)
 	}
 	if r.backup("config.toml") != before {

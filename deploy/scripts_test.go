@@ -133,7 +133,7 @@ func TestScriptTestAuth(t *testing.T) {
 func TestScriptDebugDemo(t *testing.T) {
 	out, errs := script(t, 0, nil, "", "debug_demo.sh")
 	for _, want := range []string{
-		`"message":"Attempt ended"`, "Candidates at the first pick", "data: {", `"Authentication failed"`,
+		`"Attempt ended"`, "Candidates at the first pick", "data: {", `"Authentication failed"`,
 		"STRATEGY", "effective_weight", "Berry API stopped",
 	} {
 		if !strings.Contains(out, want) {

@@ -13,7 +13,7 @@ import (
 func TestUnit(t *testing.T) {
 	text := read(t, "systemd/berry-api.service")
 	settings := map[string]string{}
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		if key, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
 			settings[key] = value
 		}
@@ -43,7 +43,7 @@ func TestUnit(t *testing.T) {
 	t.Log(regexp.MustCompile(`Overall exposure level[^\n]*`).FindString(string(out)))
 	// The program is not on this machine, which is the one thing that may be amiss.
 	out, _ = exec.Command("systemd-analyze", "verify", "systemd/berry-api.service").CombinedOutput()
-	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(string(out)), "\n") {
 		if line != "" && !strings.Contains(line, "Command /usr/bin/berry-api is not executable") {
 			t.Error(line)
 		}

@@ -71,7 +71,7 @@ request() {
 	echo "-- what the log has of $id (grep $id):"
 	# The log is written a moment after the answer.
 	for _ in $(seq 100); do
-		if grep -qF "$id" "$log"; then break; fi
+		if grep -F "$id" "$log" | grep -qE 'Backend selected|Authentication failed'; then break; fi
 		sleep 0.1
 	done
 	grep -F "$id" "$log" | cut -c 1-400
