@@ -95,6 +95,9 @@ func TestAttackPaths(t *testing.T) {
 	f("GET /v1/models/..%2f..%2fadmin%2fconfig", "404 model_not_found")
 	f("GET /v1/models/../admin/config", "404 model_not_found")
 	f("GET /smart-ai/models/../../admin/config", "404 not_found")
+	for _, path := range []string{"../dashboard.go", "..%2f..%2fgo.mod", "%2e%2e/%2e%2e/go.mod", "/etc/passwd", "%2fetc%2fpasswd", "../admin/config", ".", "..", ""} {
+		f("GET /status/"+path, "404 not_found")
+	}
 	f("POST /admin/backends/one/up-1/drain", "403 admin_required")
 	f("POST /admin/backends/..%2f..%2flivez", "403 admin_required")
 
