@@ -71,6 +71,40 @@ func TestClaudeRequestsAreTheirSDKs(t *testing.T) {
 	}
 }
 
+// TestGoClaudeCitations has the pages that an answer rests on come as OpenAI's annotations, whole and streamed.
+func TestGoClaudeCitations(t *testing.T) {
+	berry, up := claudeWorld(t)
+	cited := anthropic.CitationsWebSearchResultLocation{URL: "https://example.com/a", Title: "A page", CitedText: "...", EncryptedIndex: "e"}
+	up.SetScript(mockllm.Attempts(
+		mockllm.Always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"Grüße: "},{"type":"text","text":"red","citations":[`+asJSON(cited)+`]}]`, "end_turn"))),
+		mockllm.Always(mockllm.ClaudeEvents(mockllm.ClaudeStart(7), mockllm.ClaudeBlock(0, asJSON(anthropic.TextBlock{})),
+			mockllm.ClaudeText("Grüße: "), mockllm.ClaudeBlockStop(0), mockllm.ClaudeBlock(1, asJSON(anthropic.TextBlock{})),
+			mockllm.ClaudeDelta(1, `{"type":"citations_delta","citation":`+asJSON(cited)+`}`), mockllm.ClaudeDelta(1, asJSON(anthropic.TextDelta{Text: "red"})),
+			mockllm.ClaudeBlockStop(1), mockllm.ClaudeFinish("end_turn", 2), mockllm.ClaudeStop())),
+	))
+	c := connect(berry, token)
+	const model, want = "claude-sonnet-4-5", `[{"type":"url_citation","url_citation":{"start_index":7,"end_index":10,"title":"A page","url":"https://example.com/a"}}]`
+	got, err := c.Chat.Completions.New(within(t), params(model))
+	if err != nil {
+		t.Fatal(describe(err))
+	}
+	m := got.Choices[0].Message
+	equal(t, "annotations", m.JSON.Annotations.Raw(), want)
+	equal(t, "page", m.Annotations[0].URLCitation.URL, "https://example.com/a")
+	s := c.Chat.Completions.NewStreaming(within(t), params(model))
+	defer s.Close()
+	streamed := ""
+	for s.Next() {
+		for _, ch := range s.Current().Choices {
+			streamed += ch.Delta.JSON.ExtraFields["annotations"].Raw()
+		}
+	}
+	if s.Err() != nil {
+		t.Fatal(describe(s.Err()))
+	}
+	equal(t, "annotations", streamed, want)
+}
+
 // judgeClaude checks that a request says in Anthropic's own types what it says on the wire, and nothing else.
 func judgeClaude(t *testing.T, name string, sent []byte) {
 	t.Helper()

@@ -43,7 +43,7 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 			for _, c := range b.Get("citations").Array() {
 				all = cites.add(all, c)
 			}
-			a.Citations = append(a.Citations, cites.places(all, from)...)
+			cites.place(all, from)
 		case "thinking":
 			a.Reasoning += b.Get("thinking").String()
 			reasoning = append(reasoning, jsontext.Value(b.Raw))
@@ -53,6 +53,7 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 			a.Calls = append(a.Calls, chat.AnswerCall{ID: b.Get("id").Str, Name: b.Get("name").Str, Arguments: input(b)})
 		}
 	}
+	a.Citations = cites.all
 	var u counts
 	u.read(in.Get("usage"))
 	a.Usage = u.usage()

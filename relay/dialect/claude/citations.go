@@ -19,6 +19,7 @@ const maxCited = 256 << 10
 type cited struct {
 	at    int // characters of text so far
 	bytes int // of what is kept
+	all   []chat.Citation
 }
 
 // said moves on by a piece of text, a JSON string.
@@ -48,14 +49,12 @@ func (c *cited) add(all []chat.Citation, in gjson.Result) []chat.Citation {
 	return append(all, chat.Citation{URL: page, Title: title})
 }
 
-// places gives the citations of a block that began at from their place: all of
-// the block's text rests on each.
-func (c *cited) places(all []chat.Citation, from int) []chat.Citation {
-	if c.at == from {
-		return nil
+// place keeps the citations of a block that began at from: all of the block's
+// text rests on each.
+func (c *cited) place(block []chat.Citation, from int) {
+	for _, one := range block {
+		if one.From, one.To = from, c.at; from < c.at {
+			c.all = append(c.all, one)
+		}
 	}
-	for i := range all {
-		all[i].From, all[i].To = from, c.at
-	}
-	return all
 }

@@ -20,9 +20,7 @@ func (d *decoder) blockStop(dst []byte, ev gjson.Result) ([]byte, dialect.State,
 
 // endBlock says what is known of a block at its end.
 func (d *decoder) endBlock(dst []byte, b *openBlock) []byte {
-	if all := d.cites.places(b.cites, b.from); len(all) > 0 {
-		dst = d.out.Annotations(dst, all)
-	}
+	d.cites.place(b.cites, b.from)
 	return d.endCall(dst, b)
 }
 
@@ -53,6 +51,9 @@ func (d *decoder) messageDelta(dst []byte, ev gjson.Result) ([]byte, dialect.Sta
 		delete(d.open, first)
 	}
 	d.d.thoughts.keep(d.firstID, d.recall.blocks)
+	if len(d.cites.all) > 0 { // all at once: the SDKs put no two lists together
+		dst = d.out.Annotations(dst, d.cites.all)
+	}
 	why, native := finish(reason.Str, d.calls > 0)
 	if why == chat.FinishFilter {
 		if words := ev.Get("delta.stop_details.explanation"); !isEmpty(words) {
