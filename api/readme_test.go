@@ -1,9 +1,7 @@
 package api_test
 
 import (
-	"io/fs"
 	"os"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -97,45 +95,4 @@ func section(t *testing.T, heading string) string {
 	}
 	text, _, _ := strings.Cut(after, "\n#")
 	return text
-}
-
-// Links between our pages lead somewhere, and every decision is in their list.
-func TestLinks(t *testing.T) {
-	root := os.DirFS("..")
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-	seen := 0
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md", "e2e/*.md", "loadbalance/*.md"} {
-		pages, err := fs.Glob(root, pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, page := range pages {
-			text, err := fs.ReadFile(root, page)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, found := range link.FindAllStringSubmatch(string(text), -1) {
-				seen++
-				if _, err := fs.Stat(root, path.Join(path.Dir(page), found[1])); err != nil {
-					t.Errorf("%s links to %s: %v", page, found[1], err)
-				}
-			}
-		}
-	}
-	if seen < 10 {
-		t.Errorf("%d links looked at; are these the pages?", seen)
-	}
-	index, err := fs.ReadFile(root, "docs/adr/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	decisions, err := fs.Glob(root, "docs/adr/0*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, decision := range decisions {
-		if !strings.Contains(string(index), "("+path.Base(decision)+")") {
-			t.Errorf("%s is not in the list of decisions", decision)
-		}
-	}
 }

@@ -51,7 +51,7 @@ func parse(name, text string) page {
 	for i, line := range strings.Split(text, "\n") {
 		if m := fence.FindStringSubmatch(line); m != nil {
 			if fenced {
-				fenced, open = false, nil
+				fenced, open, blank = false, nil, false
 				continue
 			}
 			p.blocks = append(p.blocks, block{page: name, line: i + 2, lang: m[2]})
@@ -141,15 +141,15 @@ func TestParse(t *testing.T) {
 		{"a.md", 11, "sh", "curl x \\\n  -d y   # why\n# only a comment\nls\n"},
 	}
 	if !slices.Equal(got.blocks, want) {
-		t.Errorf("blocks %q\nwant   %q", got.blocks, want)
+		t.Errorf("blocks %+v\nwant   %+v", got.blocks, want)
 	}
 	if want := []block{{"a.md", 1, "", "one two"}}; !slices.Equal(got.spans, want) {
-		t.Errorf("spans %q, want %q", got.spans, want)
+		t.Errorf("spans %+v, want %+v", got.spans, want)
 	}
 	if c, want := got.blocks[0].commands(), []block{{"a.md", 4, "", "no"}}; !slices.Equal(c, want) {
-		t.Errorf("commands %q, want %q", c, want)
+		t.Errorf("commands %+v, want %+v", c, want)
 	}
 	if c, want := got.blocks[1].commands(), []block{{"a.md", 11, "sh", "curl x -d y   # why"}, {"a.md", 14, "sh", "ls"}}; !slices.Equal(c, want) {
-		t.Errorf("commands %q, want %q", c, want)
+		t.Errorf("commands %+v, want %+v", c, want)
 	}
 }

@@ -46,7 +46,7 @@ type server struct {
 func open(t *testing.T, dir, port string, places *strings.Replacer, env []string) *session {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	shell := exec.CommandContext(ctx, "bash", "--norc", "-m")
+	shell := exec.CommandContext(ctx, "bash", "--norc")
 	shell.Dir, shell.Env = dir, append(os.Environ(), env...)
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := shell.StdinPipe()
@@ -84,6 +84,7 @@ func open(t *testing.T, dir, port string, places *strings.Replacer, env []string
 		cancel()
 		_ = shell.Wait()
 	})
+	s.run("set -m") // each job gets a process group of its own, as in a terminal
 	return s
 }
 
@@ -106,7 +107,7 @@ func (s *session) run(command string) (string, int) {
 				if err != nil {
 					s.t.Fatal(err)
 				}
-				return strings.TrimSuffix(out.String(), "\n"), status
+				return strings.TrimRight(out.String(), "\n"), status
 			}
 			out.WriteString(line + "\n")
 		case <-limit:
@@ -129,7 +130,7 @@ func (s *session) do(command string) string {
 	gateway := gatewayCommand.MatchString(command) && !gatewayOnce.MatchString(command)
 	if mock == nil && !gateway {
 		out, status := s.run(command)
-		s.t.Logf("$ %s\n%s", command, out)
+		s.t.Logf("$ %s\n%s", command, clip(out))
 		if status != 0 {
 			s.t.Fatalf("exit status %d of: %s", status, command)
 		}
@@ -164,8 +165,11 @@ func (s *session) stopGateway() {
 		}
 		s.servers = append(s.servers[:i:i], s.servers[i+1:]...)
 		out, status := s.run(fmt.Sprintf("kill -INT -- -%d; wait %d", one.pid, one.pid))
-		if status != 0 {
-			text, _ := os.ReadFile(one.log)
+		text, _ := os.ReadFile(one.log)
+		if strings.HasPrefix(one.command, "go run ") {
+			status = 0 // the go command says 1 after Ctrl-C, whatever the program says
+		}
+		if status != 0 || !strings.Contains(string(text), "Berry API stopped") {
 			s.t.Fatalf("%s ended with status %d: %s\n%s", one.command, status, out, text)
 		}
 		return
@@ -185,6 +189,17 @@ func (s *session) await(log string, ready func() bool) {
 			s.t.Fatalf("not there after %s:\n%s", patience, text)
 		}
 	}
+}
+
+// clip leaves the middle out of what is long, for the log of the test.
+func clip(out string) string {
+	const ends = 8
+	lines := strings.Split(out, "\n")
+	if len(lines) <= 5*ends {
+		return out
+	}
+	left := fmt.Sprintf("... %d lines ...", len(lines)-2*ends)
+	return strings.Join(lines[:ends], "\n") + "\n" + left + "\n" + strings.Join(lines[len(lines)-ends:], "\n")
 }
 
 func answers(url string) bool {
