@@ -173,7 +173,7 @@ func TestConfigurationsLoad(t *testing.T) {
 			}
 		}
 	}
-	if blocks < 8 {
+	if blocks < 7 {
 		t.Errorf("only %d blocks were looked at", blocks)
 	}
 }
