@@ -79,20 +79,23 @@ func TestLogCommands(t *testing.T) {
 	documented(t, run)
 }
 
-// documented runs the commands of docs/OPERATIONS.md.
+// documented runs the commands for the log that the pages show.
 func documented(t *testing.T, run func(string) string) {
 	t.Helper()
-	_, section, _ := strings.Cut(fileText(t, "../docs/OPERATIONS.md"), "\n## Logs\n")
-	n := 0
-	for line := range strings.Lines(section) {
-		if command := strings.TrimSpace(line); strings.HasPrefix(line, "    ") && strings.Contains(command, "logs/berry-api.log") {
+	for page, want := range map[string]int{"OPERATIONS": 12, "TROUBLESHOOTING": 11, "HEALTH": 1} {
+		n := 0
+		for line := range strings.Lines(fileText(t, "../docs/"+page+".md")) {
+			command := strings.TrimSpace(line)
+			if !strings.HasPrefix(line, "    ") || !strings.Contains(command, "logs/berry-api.log") {
+				continue
+			}
 			n++
-			if run(command) == "" {
-				t.Errorf("%s prints nothing", command)
+			if run(strings.Replace(command, "REQUEST_ID", "req_", 1)) == "" {
+				t.Errorf("docs/%s.md: %s prints nothing", page, command)
 			}
 		}
-	}
-	if n < 9 {
-		t.Errorf("%d commands in docs/OPERATIONS.md", n)
+		if n < want {
+			t.Errorf("docs/%s.md has %d commands for the log, want %d or more", page, n, want)
+		}
 	}
 }
