@@ -18,6 +18,7 @@ type packing struct {
 	Recommends  []string          `json:"recommends"`
 	Contents    []map[string]any  `json:"contents"`
 	Scripts     map[string]string `json:"scripts"`
+	Deb         map[string]any    `json:"deb"`
 }
 
 // A release's package is the one that CI installs: two tools build it from one list each.

@@ -128,6 +128,19 @@ func TestScriptTestAuth(t *testing.T) {
 		t.Error(out)
 	}
 	script(t, 2, []string{"BERRY_TOKEN="}, "", "test_auth.sh")
+
+	// The operator's routes at an address of their own.
+	admin := freeAddress(t)
+	apart := berry(t, replaced(t, fmt.Sprintf(callers, provider), "[settings]\n", fmt.Sprintf("[settings]\nadmin_bind_address = %q\n", admin)))
+	whole[0] = "BERRY_URL=" + apart
+	out, _ = script(t, 1, whole, "", "test_auth.sh")
+	if !regexp.MustCompile(`❌ /admin with an admin's token +404`).MatchString(out) {
+		t.Error(out)
+	}
+	out, _ = script(t, 0, append(whole, "BERRY_ADMIN_URL=http://"+admin), "", "test_auth.sh")
+	if !strings.HasSuffix(out, "all 14 as they should be\n") {
+		t.Error(out)
+	}
 }
 
 func TestScriptDebugDemo(t *testing.T) {
