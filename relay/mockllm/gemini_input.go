@@ -119,7 +119,13 @@ func (in *geminiInput) checkContents() error {
 				return fmt.Errorf("contents[%d].parts[%d]: %w", i, j, err)
 			}
 		}
-		if c.Role != "model" || len(c.calls()) == 0 || i+1 == len(in.Contents) {
+		if c.Role != "model" || len(c.calls()) == 0 {
+			continue
+		}
+		if i > 0 && in.Contents[i-1].Role == "model" {
+			return fmt.Errorf("contents[%d]: a function call turn comes immediately after a user turn or after a function response turn", i)
+		}
+		if i+1 == len(in.Contents) {
 			continue
 		}
 		if calls, results := c.calls(), in.Contents[i+1].results(); !slices.Equal(calls, results) {

@@ -66,6 +66,8 @@ func TestGeminiIsStrict(t *testing.T) {
 	f(said(`{"inlineData":{"mimeType":"a/b","data":"???"}}`), "base64")
 	f(`{"contents":[{"role":"assistant","parts":[{"text":"a"}]}]}`, "role")
 	f(`{"contents":[{"role":"model","parts":[{"text":"a"}]}]}`, "first content")
+	f(`{"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"b"}]},{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}}]}]}`,
+		"immediately after a user turn")
 	f(with(`"generationConfig":{"thinkingConfig":{"thinkingBudget":0,"thinkingLevel":"LOW"}}`), "only one of")
 	f(with(`"generationConfig":{"thinkingConfig":{"thinkingLevel":"low"}}`), "thinkingLevel")
 	f(with(`"generationConfig":{"stopSequences":["1","2","3","4","5","6"]}`), "stopSequences")

@@ -90,12 +90,13 @@ type contents []content
 
 // add appends parts to the last content if it is of the same role, else begins
 // another. Results of functions keep a content to themselves, as many as there
-// were calls.
+// were calls; calls stand in one with what the model said before them, since
+// they are refused right after another of its contents.
 func (c *contents) add(role string, parts []part) {
 	if len(parts) == 0 {
 		return
 	}
-	if n := len(*c); n > 0 && (*c)[n-1].Role == role && !hasCalls((*c)[n-1].Parts) && !hasCalls(parts) {
+	if n := len(*c); n > 0 && (*c)[n-1].Role == role && !hasCalls((*c)[n-1].Parts) && (role == roleModel || !hasCalls(parts)) {
 		(*c)[n-1].Parts = append((*c)[n-1].Parts, parts...)
 		return
 	}
