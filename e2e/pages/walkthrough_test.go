@@ -107,6 +107,8 @@ func (w walk) walk(t *testing.T) {
 		switch b.lang {
 		case "toml":
 			w.file(t, s, b)
+		case "python":
+			w.python(t, s, b)
 		case "sh":
 			for _, c := range b.commands() {
 				if words, there := elsewhere()[c.text]; there && (c.text != "go test work" || os.Getenv("BERRY_WALKTHROUGH") != "all") {
