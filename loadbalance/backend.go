@@ -243,6 +243,20 @@ func (b *backend) report(o Outcome, start int64, trial bool) {
 	b.fleet.tell(&ev, o, CheckNone)
 }
 
+// answered brings the backend back by a trial that began at start and whose
+// answer has begun.
+func (b *backend) answered(start int64) {
+	p := b.fleet.policy.Load()
+	var ev events
+	b.mu.Lock()
+	if b.health.unhealthy || b.breaker.state != BreakerClosed {
+		b.recover(evidence{start: start, now: b.fleet.now(), trial: true, p: p, ev: &ev})
+		b.publish(p)
+	}
+	b.mu.Unlock()
+	b.fleet.tell(&ev, Outcome{}, CheckNone)
+}
+
 // want notes that a request found nothing better than this unhealthy backend,
 // or nothing at all: it is looked after more often for a while.
 func (b *backend) want(now int64) {

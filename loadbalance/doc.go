@@ -45,8 +45,9 @@
 // backend unhealthy; so do two server failures in a row. Policy.FailureThreshold
 // failures in a row open its breaker: nothing is sent for Policy.OpenTimeout,
 // then one trial at a time until one succeeds. Where nothing else is left nobody
-// has to wait for that; and a trial that is silent gives up its place to the next
-// within a second. A rate limit makes it cool down and is no failure.
+// has to wait for that; a trial that is silent gives up its place to the next
+// within a second, and one that begins to answer is enough: see Lease.Answered. A
+// rate limit makes it cool down and is no failure.
 //
 // Any request that succeeds brings its backend back at once. Without one, the
 // active checks of Fleet.Run do: after 1 s, 2 s, 4 s and so on, by evidence that

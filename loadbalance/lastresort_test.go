@@ -159,6 +159,50 @@ func TestSilentTrialLosesItsSlot(t *testing.T) {
 	third.Report(ok)
 }
 
+// A long answer used to keep everybody else waiting until it was whole.
+func TestFirstContentEndsTheWaiting(t *testing.T) {
+	w := newWorld(t, "failover", Listing{ID: "a"}, Listing{ID: "b", Priority: 1})
+	w.open("a")
+	w.clock.forward(500 * time.Millisecond)
+	w.open("b")
+	w.clock.forward(time.Second)
+	l := w.trial(nil, "a")
+	failed := w.trial(nil, "b")
+	failed.Report(Outcome{Kind: Server})
+	w.down(new(Request))
+	w.events = nil
+	failed.Answered() // it was reported: nothing
+	l.Answered()
+	w.wantEvents("a breaker open>closed success", "a health unhealthy>healthy success")
+	if id := w.send(ok); id != "a" {
+		t.Errorf("after the first content the next request goes to %s", id)
+	}
+	// What comes of the rest is booked as of any request.
+	l.Report(Outcome{Kind: Network})
+	if s := w.state("a"); s.Healthy || s.ConsecutiveFailures != 1 || s.Failures != 6 {
+		t.Errorf("after the answer broke: %+v", s)
+	}
+}
+
+// Where another backend answers nobody waits, and the trial has to be whole.
+func TestFirstContentIsNoAnswerWhereNobodyWaits(t *testing.T) {
+	w := newWorld(t, "failover", Listing{ID: "a"}, Listing{ID: "b", Priority: 1})
+	w.open("a")
+	w.clock.forward(time.Minute)
+	l := w.trial(nil, "a")
+	l.Answered()
+	if s := w.state("a"); s.Healthy || s.Breaker != BreakerHalfOpen {
+		t.Errorf("after the first content: %+v", s)
+	}
+	l.Report(ok)
+	if s := w.state("a"); !s.Healthy || s.Breaker != BreakerClosed {
+		t.Errorf("after the answer: %+v", s)
+	}
+	usual := w.pick()
+	usual.Answered() // no trial: nothing to say
+	usual.Report(ok)
+}
+
 // What hung while the backend was away is given up long after it is back, and
 // used to open its breaker again.
 func TestOldTimeoutsDoNotMark(t *testing.T) {

@@ -51,6 +51,24 @@ func (l *Lease) Report(o Outcome) {
 	}
 }
 
+// Answered tells that the first content of an answer has come. It need not be
+// called. But a trial for which nothing else was left brings its backend back by
+// it, for all that wait, where Report would not before the answer is whole; of
+// any other lease it says nothing new. It never blocks.
+func (l *Lease) Answered() {
+	if !l.live.Load() || !l.trial {
+		return
+	}
+	b := l.node.backend
+	now := b.fleet.now()
+	for _, n := range l.node.balancer.nodes {
+		if s := n.backend.standing(now); n.backend != b && (s == standsHealthy || s == standsUnhealthy) {
+			return // nobody waits: the trial may take its time
+		}
+	}
+	b.answered(l.start)
+}
+
 // MayRetry takes one retry from the budget of the backend that failed, and
 // reports whether there was one. The budget holds 10 at most and at the start.
 // Each request adds Policy.RetryRatio to that of the backend that it is picked

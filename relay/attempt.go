@@ -21,6 +21,7 @@ func (x *exchange) target(l *loadbalance.Lease) *target {
 // call is one attempt while it is made.
 type call struct {
 	t      *target
+	lease  *loadbalance.Lease
 	a      *Attempt
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -59,7 +60,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 		limit, cause = t.up.firstContent, errFirstContent
 	}
 	x.gate.begin(cancel, limit, cause)
-	return x.call(&call{t: t, a: a, ctx: ctx, cancel: cancel})
+	return x.call(&call{t: t, lease: try.lease, a: a, ctx: ctx, cancel: cancel})
 }
 
 // call sends the request and judges what comes.

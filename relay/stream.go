@@ -145,6 +145,7 @@ func (p *pump) begin() bool {
 	x := p.x
 	p.flowing = true
 	p.c.a.FirstContent = time.Since(p.c.a.Start)
+	p.c.lease.Answered()
 	if x.rec.Committed {
 		x.gate.flowing(x.rt.limits.idle)
 		return true

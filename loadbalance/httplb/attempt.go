@@ -205,7 +205,9 @@ func (x *exchange) cancelled() bool {
 
 // firstByte notes the moment of the first byte.
 func (a *attempt) firstByte() {
-	a.first.CompareAndSwap(0, max(1, int64(time.Since(a.start))))
+	if a.first.CompareAndSwap(0, max(1, int64(time.Since(a.start)))) {
+		a.lease.Answered()
+	}
 }
 
 // report books the attempt on its target, once, whatever is called after it.

@@ -17,8 +17,7 @@ type outage struct {
 	dead        map[string]int
 	passed      int           // attempts on a dead backend that were no trials
 	back        time.Duration // from the first recovery until a request was sent that was answered
-	known       time.Duration // when the first such answer was whole
-	served      int           // attempts on the recovered backend in the half-minute after that
+	served      int           // attempts on the recovered backend in the half-minute from flowing on
 	broken      int           // those of them that failed
 	report      *Report
 }
@@ -35,10 +34,7 @@ func (o *outage) observe(a Attempt) {
 		if a.Kind == loadbalance.Success && (o.back == 0 || a.Begin-o.until < o.back) {
 			o.back = a.Begin - o.until
 		}
-		if o.known == 0 {
-			o.known = a.End
-		}
-		if after := a.Begin - o.known; after > 0 && after <= 30*time.Second {
+		if after := a.Begin - o.until; after > flowing && after <= flowing+30*time.Second {
 			o.served++
 		}
 		if a.Kind != loadbalance.Success {
@@ -46,6 +42,10 @@ func (o *outage) observe(a Attempt) {
 		}
 	}
 }
+
+// flowing is after how long all traffic must have come to the first backend
+// that is back: two seconds, and its time to the first content.
+const flowing = 4 * time.Second
 
 // down simulates that everything fails for four minutes and the dear one comes
 // back then, at a moment that the seed moves, the cheap one a minute later.
@@ -117,7 +117,7 @@ func (o *outage) judge(t *testing.T, rate float64) {
 		t.Errorf("back after %v", o.back)
 	}
 	if want := int(30*rate) - 1; o.broken > 0 || o.served < want {
-		t.Errorf("in the half-minute after the first answer %d requests were sent to it, want %d; %d failed", o.served, want, o.broken)
+		t.Errorf("in the half-minute after the first content %d requests were sent to it, want %d; %d failed", o.served, want, o.broken)
 	}
 	for _, b := range o.report.Backends {
 		if b.FreeChecks > 7*60 || b.Chats > 60 {

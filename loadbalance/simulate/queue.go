@@ -16,6 +16,7 @@ type happening uint8
 
 const (
 	arrival happening = iota // the next request comes
+	content                  // the first content of a flight's attempt comes
 	answer                   // a flight's attempt ends
 	resume                   // a flight's pause is over
 	checkup                  // a check may be due

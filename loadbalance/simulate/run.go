@@ -165,6 +165,8 @@ func (s *simulation) handle(e event) {
 	case arrival:
 		s.plan()
 		s.depart(e.flight)
+	case content:
+		e.flight.lease.Answered()
 	case answer:
 		s.answered(e.flight)
 	case resume:
@@ -230,6 +232,9 @@ func (s *simulation) attempt(f *flight, lease *loadbalance.Lease) {
 	f.tried = append(f.tried, i)
 	if !lease.Trial() {
 		f.hit = append(f.hit, i)
+	}
+	if lease.Trial() && f.fate.kind == loadbalance.Success {
+		s.queue.push(event{at: s.now + moment(f.fate.first), what: content, flight: f})
 	}
 	s.queue.push(event{at: s.now + moment(f.fate.total), what: answer, flight: f})
 }
