@@ -2,7 +2,6 @@ package relay
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -128,9 +127,7 @@ func BenchmarkPlain(b *testing.B) {
 	user, _ := rt.Keys.Lookup("token-of-the-benchmark")
 	var rec Record
 	w := &nowhere{header: http.Header{}}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	blank, _ := http.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
+	blank, _ := http.NewRequestWithContext(b.Context(), http.MethodPost, "/", nil)
 	var body strings.Reader
 	blank.Body, blank.ContentLength = io.NopCloser(&body), int64(len(question))
 	b.ReportAllocs()

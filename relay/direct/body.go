@@ -47,7 +47,7 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 		return n, nil
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		b.end()
 		return n, io.EOF
 	}
@@ -77,7 +77,7 @@ func (b *body) readPlain(p []byte) (int, error) {
 	switch {
 	case n > 0:
 		return n, nil // an error, if it lasts, comes again
-	case err == io.EOF && !b.untilClose:
+	case errors.Is(err, io.EOF) && !b.untilClose:
 		return 0, io.ErrUnexpectedEOF
 	}
 	return 0, err
@@ -104,7 +104,7 @@ func (b *body) readChunks(p []byte) (n int, err error) {
 	for n < len(p) {
 		if b.left <= 0 {
 			switch ok, err := b.frame(n > 0); {
-			case err == io.EOF && b.trailer == 0:
+			case errors.Is(err, io.EOF) && b.trailer == 0:
 				return n, io.ErrUnexpectedEOF
 			case err != nil:
 				return n, err
@@ -123,7 +123,7 @@ func (b *body) readChunks(p []byte) (n int, err error) {
 			b.left, b.tail = -1, true
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return n, io.ErrUnexpectedEOF
 		case err != nil:
 			return n, err
@@ -155,7 +155,7 @@ func (b *body) frame(busy bool) (bool, error) {
 			in.room()
 		}
 		if err := in.fill(); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return false, err

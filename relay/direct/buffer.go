@@ -2,6 +2,7 @@ package direct
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"sync"
 )
@@ -102,7 +103,7 @@ func (in *buffer) header(limit int) ([]byte, error) {
 			in.room()
 		}
 		if err := in.fill(); err != nil {
-			if seen > 0 && err == io.EOF {
+			if seen > 0 && errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err

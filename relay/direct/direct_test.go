@@ -154,7 +154,8 @@ type pieces struct {
 
 func (p *pieces) Close() error                       { return nil }
 func (p *pieces) AppendPieces(dst [][]byte) [][]byte { return append(dst, p.list...) }
-func (p *pieces) length() (n int64)                  { n = int64(len(bytes.Join(p.list, nil))); return n }
+func (p *pieces) length() int64                      { return int64(len(bytes.Join(p.list, nil))) }
+
 func request(ctx context.Context, t *testing.T, url string, body io.ReadCloser, n int64) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
@@ -419,7 +420,7 @@ func TestEarlyAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, err := io.ReadAll(resp.Body)
-	if resp.StatusCode != 413 || string(body) != "big" || err != nil {
+	if resp.StatusCode != http.StatusRequestEntityTooLarge || string(body) != "big" || err != nil {
 		t.Errorf("%d %q %v", resp.StatusCode, body, err)
 	}
 	_ = resp.Body.Close()

@@ -170,7 +170,7 @@ func (r *Reader) Skip() error {
 			if len(r.frames) == depth {
 				return nil
 			}
-			more := false
+			var more bool
 			var err error
 			if r.frames[len(r.frames)-1].object {
 				var name []byte

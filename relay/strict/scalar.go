@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 	"unicode/utf16"
 )
 
@@ -126,12 +127,11 @@ func Unquote(value []byte) string {
 	if len(value) < 2 || value[0] != '"' {
 		return ""
 	}
-	for _, ch := range value {
-		if ch == '\\' {
-			return string(unescape(value[1 : len(value)-1]))
-		}
+	text := value[1 : len(value)-1]
+	if slices.Contains(text, '\\') {
+		text = unescape(text)
 	}
-	return string(value[1 : len(value)-1])
+	return string(text)
 }
 
 // unescape returns the text of a string that has been read, quotes left out.
