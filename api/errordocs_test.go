@@ -41,7 +41,7 @@ func TestErrorsAreExplained(t *testing.T) {
 	}
 	_, list, _ := strings.Cut(pages["docs/API_REFERENCE.md"], "\n## Errors\n")
 	listed := map[string]string{}
-	for _, m := range regexp.MustCompile("(?m)^\\| ([^|]+) \\| (.*) \\|$").FindAllStringSubmatch(list, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| ([^|]+) \| (.*) \|$`).FindAllStringSubmatch(list, -1) {
 		for _, code := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(m[2], -1) {
 			listed[code[1]] += m[1] + " " + m[2]
 			if _, there := statuses[code[1]]; !there {

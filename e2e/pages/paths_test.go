@@ -47,7 +47,7 @@ func TestPathsExist(t *testing.T) {
 				if err != nil {
 					continue // reported above
 				}
-				for _, word := range strings.Fields(m[2]) {
+				for word := range strings.FieldsSeq(m[2]) {
 					if f := flagWord.FindStringSubmatch(word); f != nil && !strings.Contains(string(script), f[1]) {
 						t.Errorf("%s:%d: %s says nothing of %s", b.page, b.line, m[1], f[1])
 					}
