@@ -94,6 +94,45 @@ func TestRoutesExist(t *testing.T) {
 	}
 }
 
+// Each route that docs/openapi.yaml describes is in docs/API_REFERENCE.md.
+func TestReferenceHasEveryRoute(t *testing.T) {
+	reference := text(t, "docs/API_REFERENCE.md")
+	path := ""
+	for line := range strings.Lines(text(t, "docs/openapi.yaml")) {
+		if m := regexp.MustCompile(`^  (/\S*):\s*$`).FindStringSubmatch(line); m != nil {
+			path = m[1]
+		}
+		m := regexp.MustCompile(`^    (get|post):`).FindStringSubmatch(line)
+		without := slices.Contains([]string{"/chat/completions", "/models", "/models/{id}"}, path) // said in words
+		if m == nil || path == "" || without || path == "/status/{asset}" {
+			continue
+		}
+		if want := "| `" + strings.ToUpper(m[1]) + " " + path + "` |"; !strings.Contains(reference, want) {
+			t.Errorf("docs/API_REFERENCE.md has no %s", want)
+		}
+	}
+}
+
+// What a page sets in passing, as in "public_status = false", is a key.
+func TestKeysExist(t *testing.T) {
+	keys := configurationKeys(t)
+	set := regexp.MustCompile(`^(?:[a-z_<>*]+\.)*([a-z_]+) = `)
+	seen := 0
+	for _, p := range allPages(t) {
+		for _, s := range p.spans {
+			if m := set.FindStringSubmatch(s.text); m != nil {
+				seen++
+				if !slices.Contains(keys, m[1]) {
+					t.Errorf("%s:%d: %s is no key of the configuration", s.page, s.line, m[1])
+				}
+			}
+		}
+	}
+	if seen < 30 {
+		t.Errorf("only %d keys were looked at", seen)
+	}
+}
+
 // What looks like a metric on a page is one, or a key of the configuration. The
 // metrics are those of the table in docs/OPERATIONS.md, which a test in api
 // compares with a running server.
