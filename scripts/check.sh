@@ -22,8 +22,9 @@ go build work
 say go test work
 go test work
 # The go command keeps a test's result while the files of its own module stay the
-# same; this one reads the files of all modules.
-go test -count=1 -run TestArchitecture ./api
+# same; these read the files of all modules, and the pages.
+go test -count=1 -run 'Architecture|Links|Indexes|Readme|Explained|LogCommands' ./api
+go test -count=1 ./core/config ./examples/configs ./cli/internal/manual
 
 if [ -x bin/golangci-lint ]; then
 	say golangci-lint
