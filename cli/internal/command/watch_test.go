@@ -87,15 +87,18 @@ func TestOutlastsARestart(t *testing.T) {
 		next := func() byte {
 			mu.Lock()
 			defer mu.Unlock()
-			if asked++; asked > len(answers) {
+			if asked == len(answers) {
 				interrupt()
-				asked--
+				return 0 // whoever asks once more gets no answer
 			}
+			asked++
 			return answers[asked-1]
 		}
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch {
-			case next() == '-':
+			switch answer := next(); {
+			case answer == 0:
+				<-r.Context().Done()
+			case answer == '-':
 				panic(http.ErrAbortHandler) // the connection ends without an answer
 			case strings.HasPrefix(r.URL.Path, "/admin/"):
 				_, _ = w.Write([]byte(decisions))
