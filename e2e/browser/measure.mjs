@@ -28,13 +28,16 @@ export function lowContrast() {
   return found;
 }
 
-// sideways lists what is wider than the window.
+// sideways lists what is wider than the window, and cells whose text does not fit in them.
 export function sideways() {
   const width = document.documentElement.clientWidth;
   const found = [...document.body.querySelectorAll("*")]
     .filter((e) => e.getClientRects().length > 0 && !e.closest(".unseen, thead, .u-over, .skip"))
     .filter((e) => e.getBoundingClientRect().right > width + 0.5 || e.getBoundingClientRect().left < -0.5)
     .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 30)}`);
+  for (const e of document.body.querySelectorAll("tbody th, tbody td")) {
+    if (e.scrollWidth > e.clientWidth + 1) found.push(`${e.dataset.title ?? ""} ${e.textContent.slice(0, 30)}: ${e.scrollWidth} wide in a cell of ${e.clientWidth}`);
+  }
   if (document.documentElement.scrollWidth > width) found.push(`the page is ${document.documentElement.scrollWidth} wide, not ${width}`);
   return found;
 }
