@@ -144,8 +144,8 @@ func check(cfg *config.Loaded, stdout, stderr io.Writer) int {
 		return failed(stderr, err)
 	}
 	c := cfg.Config
-	fmt.Fprintf(stdout, "✅ Configuration is valid\n  - %d providers configured\n  - %d models configured\n  - %d users configured\n",
-		len(c.Providers), len(c.Models), len(c.Users))
+	fmt.Fprintf(stdout, "✅ Configuration is valid\n  - %s configured\n  - %s configured\n  - %s configured\n",
+		count(len(c.Providers), "provider"), count(len(c.Models), "model"), count(len(c.Users), "user"))
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(stdout, "⚠️  %s\n", w)
 	}
@@ -155,11 +155,19 @@ func check(cfg *config.Loaded, stdout, stderr io.Writer) int {
 // failed prints why nothing runs: all problems, each on lines of its own.
 func failed(stderr io.Writer, err error) int {
 	if problems, ok := errors.AsType[config.Problems](err); ok {
-		fmt.Fprintf(stderr, "❌ Configuration has %d problems\n%v\n", len(problems), err)
+		fmt.Fprintf(stderr, "❌ Configuration has %s\n%v\n", count(len(problems), "problem"), err)
 	} else {
 		fmt.Fprintf(stderr, "❌ %v\n", err)
 	}
 	return exitFailed
+}
+
+// count is "1 user" or "2 users".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func logFilter() string {

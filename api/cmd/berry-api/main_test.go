@@ -75,7 +75,7 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("%q: a secret is printed", args)
 		}
 	}
-	const valid = "✅ Configuration is valid\n  - 1 providers configured\n  - 1 models configured\n  - 2 users configured\n⚠️  "
+	const valid = "✅ Configuration is valid\n  - 1 provider configured\n  - 1 model configured\n  - 2 users configured\n⚠️  "
 	f(exitGood, "berry-api dev\n", "", "--version")
 	f(exitGood, "", "Usage: berry-api", "--help")
 	f(exitUsage, "", "flag provided but not defined: -nope\nUsage:", "--nope")
@@ -86,6 +86,8 @@ func TestCommandLine(t *testing.T) {
 	f(exitGood, valid, "", "--check-config", "--config", ok)
 	f(exitFailed, "", "❌ Configuration has 2 problems\n"+bad+":2:", "--check-config", "-c", bad)
 	f(exitFailed, "", bad+":3:1: ", "-c", bad)
+	worse := write(t, fmt.Sprintf(good, "http://127.0.0.1:1")+"colour = 1\n")
+	f(exitFailed, "", "❌ Configuration has 1 problem\n"+worse+":15:1: ", "--check-config", "-c", worse)
 	f(exitFailed, "", "no configuration file found; tried\n  ./config.toml", "--check-config")
 	f(exitFailed, "", "nowhere.toml", "-c", "nowhere.toml")
 
