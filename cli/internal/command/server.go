@@ -73,11 +73,7 @@ func (s *session) server(f serverFlags) (*server, error) {
 	own, socket := address(cfg)
 	if srv.base == "" {
 		srv.base = own
-		if socket != "" {
-			srv.client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "unix", socket)
-			}}
-		}
+		srv.client.Transport = ownTransport(socket, cfg.Settings.TLS.CertFile)
 	}
 	// The configuration's token goes to the configuration's server or to this
 	// machine only: elsewhere another one may listen.
@@ -99,27 +95,6 @@ func (s *session) serverConfig(f serverFlags) (*config.Config, error) {
 		}
 	}
 	return nil, nil
-}
-
-// address is where a configuration's server has its operator's routes: a base
-// URL, and the path of the socket if it is one.
-func address(cfg *config.Config) (base, socket string) {
-	bind := cmp.Or(cfg.Settings.AdminBindAddress, cfg.Settings.BindAddress)
-	if path, ok := strings.CutPrefix(bind, "unix:"); ok {
-		return "http://localhost", path
-	}
-	host, port, err := net.SplitHostPort(bind)
-	if err != nil {
-		return "http://" + bind, ""
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	scheme := "http"
-	if cfg.Settings.TLS.CertFile != "" {
-		scheme = "https"
-	}
-	return scheme + "://" + net.JoinHostPort(host, port), ""
 }
 
 func isLocal(base string) bool {
