@@ -61,7 +61,7 @@ func newMetrics(s *session) *cobra.Command {
 		},
 	}
 	f.register(c.Flags())
-	c.Flags().BoolVar(&f.detailed, "detailed", false, "also by model and by strategy")
+	c.Flags().BoolVar(&f.detailed, "detailed", false, "also by backend and by strategy")
 	c.Flags().BoolVarP(&f.watch, "watch", "w", false, "show them every 2 seconds until interrupted")
 	return c
 }
