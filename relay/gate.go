@@ -35,6 +35,7 @@ type gate struct {
 	lastWrite time.Time
 	timer     *time.Timer
 	next      time.Time // when timer fires
+	ticked    bool      // it has fired
 
 	// The attempt under way.
 	cancel context.CancelCauseFunc // nil between attempts
@@ -146,7 +147,7 @@ func (g *gate) close() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed, g.cancel = true, nil
-	return g.timer == nil || g.timer.Stop()
+	return g.timer == nil || g.timer.Stop() && !g.ticked
 }
 
 // keepAliveComment is a comment line: clients skip it, intermediaries see traffic.
@@ -156,6 +157,7 @@ var keepAliveComment = []byte(": keep-alive\n\n")
 func (g *gate) tick() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.ticked = true
 	if g.closed {
 		return
 	}
