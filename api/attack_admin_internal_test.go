@@ -7,28 +7,20 @@ import (
 	"testing"
 
 	"github.com/PPKunOfficial/berry-api/core/auth"
-	"github.com/PPKunOfficial/berry-api/core/config"
 )
 
 // Every route of the operator's, also one that is added later, is closed to
 // whoever is no admin: no token, a wrong one, a user's, a disabled admin's.
 func TestAttackAdminRoutesWithoutAdmin(t *testing.T) {
 	const user, off = "berry-canary-12-user", "berry-canary-13-off"
-	cfg, err := config.Parse("test.toml", []byte("[settings]\npublic_status = false\n"+clockConfig+`
+	s := built(t, "[settings]\npublic_status = false\n"+clockConfig+`
 [users.ann]
 token = "`+user+`"
 [users.off]
 token = "`+off+`"
 tags = ["admin"]
 enabled = false
-`), config.Env{Lookup: func(string) (string, bool) { return "", false }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+`)
 	apart, admin := s.routers(true)
 	together, _ := s.routers(false)
 	f := func(h http.Handler, rt *route, method, token string) (int, string) {

@@ -14,8 +14,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/PPKunOfficial/berry-api/core/config"
 )
 
 // The attacks that take time, on a clock that the test turns: the server's own
@@ -65,16 +63,7 @@ func onClock(t *testing.T, settings string, f func(t *testing.T, dial func() *pe
 func onSecureClock(t *testing.T, settings string, secure *tls.Config, f func(t *testing.T, dial func() *peer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		cfg, err := config.Parse("test.toml", []byte("[settings]\n"+settings+clockConfig), config.Env{
-			Lookup: func(string) (string, bool) { return "", false },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := New(cfg, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := built(t, "[settings]\n"+settings+clockConfig)
 		public, _ := s.routers(false)
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
 		l := s.newListener("all", watched{p}, public, secure != nil)

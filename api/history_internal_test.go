@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
-	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay"
 )
 
@@ -36,18 +35,11 @@ func askHistory(t *testing.T, h http.Handler, query string) string {
 // The whole answer, as time goes by.
 func TestHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg, err := config.Parse("t.toml", []byte(`
+		s := built(t, `
 [users.boss]
 token = "history-canary-1"
 tags = ["admin"]
-`), config.Env{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := New(cfg, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+`)
 		h, _ := s.routers(false)
 		f := func(query, want string) {
 			t.Helper()

@@ -4,20 +4,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-
-	"github.com/PPKunOfficial/berry-api/core/config"
 )
 
 // A server is not ready before it runs, nor while it drains.
 func TestReady(t *testing.T) {
-	cfg, err := config.Parse("test.toml", nil, config.Env{Lookup: func(string) (string, bool) { return "", false }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := built(t, "")
 	h, _ := s.routers(false)
 	f := func(path string, status int, body string) {
 		t.Helper()

@@ -236,15 +236,14 @@ func TestTLS(t *testing.T) {
 func TestTLSNeedsItsFiles(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "cert.pem"), "no certificate")
-	b := &berry{t: t}
 	cfg, err := config.Parse(filepath.Join(dir, "c.toml"), []byte("[settings]\nbind_address = \"127.0.0.1:0\"\ntls.cert_file = \"cert.pem\"\ntls.key_file = \"cert.pem\"\n"),
 		config.Env{Lookup: func(string) (string, bool) { return "", false }})
 	if err != nil {
-		t.Skip("the loader refuses it already")
+		t.Fatal(err)
 	}
 	srv, err := api.New(cfg, api.Options{})
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := srv.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "settings.tls") {
 		t.Errorf("Run: %v", err)

@@ -44,25 +44,6 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// startAt starts the program with a bind address from its configuration or, if
-// env says so, from the environment.
-func startAt(t *testing.T, config string, env ...string) *process {
-	t.Helper()
-	p := &process{t: t, cmd: exec.Command(os.Args[0], "-c", config)}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1", "CONFIG_PATH=", "BERRY_LOG=", "RUST_LOG=")
-	p.cmd.Env = append(p.cmd.Env, env...)
-	p.cmd.Stdout, p.cmd.Stderr = p, p
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
-	})
-	p.await("Starting Berry API")
-	return p
-}
-
 func at(t *testing.T, address, more string) string {
 	t.Helper()
 	text := fmt.Sprintf(good, "http://127.0.0.1:1")
@@ -76,7 +57,7 @@ func TestHealthcheck(t *testing.T) {
 	address := freeAddress(t)
 	path := at(t, address, "")
 	checkHealth(t, exitFailed, "", "not ready at "+address+": ", "-c", path)
-	startAt(t, path)
+	startWith(t, nil, "-c", path)
 	checkHealth(t, exitGood, "✅ ready at "+address+"\n", "", "-c", path)
 
 	// A file that the running server refused does not make it a sick one, as
@@ -100,7 +81,7 @@ func TestHealthcheckOfSocketAndTLS(t *testing.T) {
 	t.Setenv("BIND_ADDRESS", "")
 	socket := "unix:" + filepath.Join(t.TempDir(), "s")
 	path := at(t, socket, "")
-	startAt(t, path)
+	startWith(t, nil, "-c", path)
 	checkHealth(t, exitGood, "✅ ready at "+socket+"\n", "", "-c", path)
 
 	cert, key := selfSigned(t)
@@ -112,7 +93,7 @@ func TestHealthcheckOfSocketAndTLS(t *testing.T) {
 	if err := os.WriteFile(path, []byte(moved), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	startAt(t, path)
+	startWith(t, nil, "-c", path)
 	checkHealth(t, exitGood, "✅ ready at "+address+"\n", "", "-c", path)
 }
 
@@ -174,7 +155,7 @@ func TestNotify(t *testing.T) {
 		}
 	}
 	config := at(t, "127.0.0.1:0", "")
-	p := startAt(t, config, "NOTIFY_SOCKET="+path)
+	p := startWith(t, []string{"NOTIFY_SOCKET=" + path}, "-c", config)
 	told("READY=1\nSTATUS=Serving")
 	hangUp := func(text, want string) {
 		t.Helper()
@@ -197,7 +178,7 @@ func TestNotify(t *testing.T) {
 	}
 
 	// One that cannot be told is no reason not to serve.
-	p = startAt(t, config, "NOTIFY_SOCKET="+path+"-that-is-not-there")
+	p = startWith(t, []string{"NOTIFY_SOCKET=" + path + "-that-is-not-there"}, "-c", config)
 	p.await("cannot tell the service manager (NOTIFY_SOCKET)")
 	p.signal(os.Interrupt)
 	if code := p.exit(); code != exitGood {

@@ -149,10 +149,20 @@ func (p *process) await(text string) {
 
 var address = regexp.MustCompile(`"address":"([^"]+)"`)
 
+// launch starts the program without a BIND_ADDRESS, and notes where it listens.
 func launch(t *testing.T, args ...string) *process {
 	t.Helper()
+	p := startWith(t, []string{"BIND_ADDRESS="}, args...)
+	p.url = "http://" + address.FindStringSubmatch(p.output())[1]
+	return p
+}
+
+// startWith starts the program with more variables, and waits until it listens.
+func startWith(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], args...)}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1", "BIND_ADDRESS=", "CONFIG_PATH=", "BERRY_LOG=", "RUST_LOG=")
+	p.cmd.Env = append(os.Environ(), asProgram+"=1", "CONFIG_PATH=", "BERRY_LOG=", "RUST_LOG=")
+	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -162,7 +172,6 @@ func launch(t *testing.T, args ...string) *process {
 		_ = p.cmd.Wait()
 	})
 	p.await("Starting Berry API")
-	p.url = "http://" + address.FindStringSubmatch(p.output())[1]
 	return p
 }
 
