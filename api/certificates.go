@@ -2,7 +2,6 @@ package api
 
 import (
 	"crypto/tls"
-	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -43,7 +42,7 @@ func (c *certificates) load(files config.TLS) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	seen := states(files)
-	cert, err := read(files)
+	cert, err := files.Load()
 	if err != nil {
 		return err
 	}
@@ -65,7 +64,7 @@ func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return c.current, nil
 	}
 	c.seen = seen
-	cert, err := read(c.files)
+	cert, err := c.files.Load()
 	if err != nil {
 		n := c.log.line(targetAPI, levelError, "Cannot reload the TLS certificate, the old one stays")
 		n.fields.Str("error", err.Error())
@@ -77,14 +76,6 @@ func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	n.fields.Str("not_after", cert.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	n.send()
 	return cert, nil
-}
-
-func read(files config.TLS) (*tls.Certificate, error) {
-	cert, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("cannot load the certificate: %w", err)
-	}
-	return &cert, nil
 }
 
 func states(files config.TLS) [2]fileState {

@@ -10,18 +10,22 @@ import (
 // secret.
 type Problem struct {
 	File    string // as it was given to Load or Parse
-	Line    int    // from 1
+	Line    int    // from 1; 0 if it is about the file as a whole
 	Column  int    // from 1, in characters
 	Key     string // TOML path, as models.gpt_4.backends[0].weight; "" for a syntax error
 	Message string // what is wrong and what would be right
 	Excerpt string // the offending line, secrets masked, comments cut; "" if it is empty
 }
 
-// String is "file:line:column: key: message", and the excerpt on a second line
+// String is "file:line:column: key: message", without what is not known, and the excerpt on a second line
 // if there is one.
 func (p Problem) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d:%d: ", p.File, p.Line, p.Column)
+	b.WriteString(p.File)
+	if p.Line > 0 { // else it is about the whole
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	}
+	b.WriteString(": ")
 	if p.Key != "" {
 		b.WriteString(p.Key + ": ")
 	}

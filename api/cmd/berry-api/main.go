@@ -138,10 +138,13 @@ func load(path string) (*config.Loaded, error) {
 	return cfg, nil
 }
 
-// check does what a start does, short of opening anything, and says what came of it.
+// check does what a start does, short of listening, and says what came of it.
 func check(cfg *config.Loaded, stdout, stderr io.Writer) int {
 	if _, err := api.New(cfg, api.Options{Version: version(), LogFilter: logFilter()}); err != nil {
 		return failed(stderr, err)
+	}
+	if _, err := cfg.Config.Settings.TLS.Load(); err != nil {
+		return failed(stderr, fmt.Errorf("settings.tls: %w", err))
 	}
 	c := cfg.Config
 	fmt.Fprintf(stdout, "✅ Configuration is valid\n  - %s configured\n  - %s configured\n  - %s configured\n",

@@ -88,6 +88,8 @@ func TestCommandLine(t *testing.T) {
 	f(exitFailed, "", bad+":3:1: ", "-c", bad)
 	worse := write(t, fmt.Sprintf(good, "http://127.0.0.1:1")+"colour = 1\n")
 	f(exitFailed, "", "❌ Configuration has 1 problem\n"+worse+":15:1: ", "--check-config", "-c", worse)
+	uncertain := write(t, strings.Replace(fmt.Sprintf(good, "http://127.0.0.1:1"), "[settings]", "[settings]\ntls = { cert_file = \"none.pem\", key_file = \"none.pem\" }", 1))
+	f(exitFailed, "", "❌ settings.tls: cannot load the certificate: open "+filepath.Join(filepath.Dir(uncertain), "none.pem"), "--check-config", "-c", uncertain)
 	f(exitFailed, "", "no configuration file found; tried\n  ./config.toml", "--check-config")
 	f(exitFailed, "", "nowhere.toml", "-c", "nowhere.toml")
 

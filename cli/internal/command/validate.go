@@ -37,7 +37,8 @@ func newValidateConfig(s *session) *cobra.Command {
 		Use:   "validate-config",
 		Short: "Check a configuration file as the server does",
 		Long: "validate-config checks a configuration file as the server does when it starts, with the\n" +
-			"variables and secret files that it refers to, and prints every problem with its place.",
+			"variables, secret files and the certificate that it refers to, and prints every problem with\n" +
+			"its place.",
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return validateConfig(s) },
 	}
@@ -52,6 +53,12 @@ func validateConfig(s *session) error {
 	var problems config.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return &failed{err}
+	}
+	if err == nil {
+		if _, failure := loaded.Config.Settings.TLS.Load(); failure != nil { // the server would not start
+			problems = config.Problems{{File: at.Path, Key: "settings.tls", Message: failure.Error()}}
+			err = problems
+		}
 	}
 	if s.json {
 		v := validation{Valid: err == nil, Path: at.Path, Example: at.Example, Problems: problemsOf(problems), Warnings: []problem{}}
