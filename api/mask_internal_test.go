@@ -33,4 +33,9 @@ func TestMasked(t *testing.T) {
 	f("ends in "+margin[len("sk-canary-31-longe"):]+"sk-canary-31-longe", true, "ends in ... (cut)")
 	f("ääää"+margin[1:], true, "äää... (cut)")
 	f("short", true, "... (cut)")
+
+	// So it is for the request's own, where the configuration has only its digest.
+	long := "own-canary-34-" + strings.Repeat("x", 40)
+	x.r.Header.Set("Authorization", "Bearer "+long)
+	f("ends in "+long[:len(long)-1], true, "ends in... (cut)")
 }

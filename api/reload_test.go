@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net/http"
 	"os"
@@ -45,7 +46,9 @@ func TestReload(t *testing.T) {
 	f("GET /v1/models", "berry-canary-09-new-token", "200")
 	f("GET /metrics", "", "401 missing_api_key")
 	f("GET /livez", "", "200")
-	if err := b.srv.Reload(b.load(setup{settings: "bind_address = \"127.0.0.1:1\"\n"})); err != nil {
+	const fixed = "bind_address = \"127.0.0.1:1\"\nadmin_bind_address = \"127.0.0.1:2\"\nmax_connections = 7\n" +
+		"log_file = \"berry.log\"\nlog_format = \"json\"\ntls = { cert_file = \"c.pem\", key_file = \"k.pem\" }\n"
+	if err := b.srv.Reload(b.load(setup{settings: fixed})); err != nil {
 		t.Fatal(err)
 	}
 	f("GET /metrics", "", "200")
@@ -56,7 +59,8 @@ func TestReload(t *testing.T) {
 	if lines := b.lines("Configuration is unchanged"); len(lines) != 1 {
 		t.Errorf("%+v", lines)
 	}
-	if lines := b.lines("A changed address, connection limit, log file, log format or use of TLS takes effect after a restart"); len(lines) != 1 {
+	if lines := b.lines("A changed address, connection limit, log file, log format or use of TLS takes effect after a restart"); len(lines) != 1 ||
+		fmt.Sprint(lines[0].Fields["settings"]) != "[bind_address admin_bind_address max_connections log_file log_format tls]" {
 		t.Errorf("%+v", lines)
 	}
 	if lines := b.lines("Request completed"); len(lines) != 2 || lines[1].Fields["path"] != "/livez" || lines[1].Level != "DEBUG" {

@@ -35,7 +35,7 @@ func script(t *testing.T, code int, env []string, stdin, name string, args ...st
 // Every script says how it is used, and that it does not know a flag.
 func TestScriptsHelp(t *testing.T) {
 	for _, name := range []string{
-		"build-deb.sh", "build-precompiled-docker.sh", "debug_demo.sh", "release.sh", "rotate-api-keys.sh", "test_auth.sh",
+		"build-deb.sh", "build-precompiled-docker.sh", "check.sh", "dashboard.sh", "debug_demo.sh", "release.sh", "rotate-api-keys.sh", "test_auth.sh",
 	} {
 		if out, _ := script(t, 0, nil, "", name, "--help"); !strings.HasPrefix(out, "Usage: scripts/"+name) {
 			t.Errorf("%s --help: %q", name, out)

@@ -4,6 +4,22 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+usage='Usage: scripts/check.sh
+
+Checks formats, go vet, build and tests of all modules, and what the linters say where
+`make tools` has built them. Exit status: 0 all good, 1 something is not, 2 wrong usage.'
+case "$#:${1-}" in
+0:) ;;
+1:--help)
+	printf '%s\n' "$usage"
+	exit
+	;;
+*)
+	printf '%s\n' "$usage" >&2
+	exit 2
+	;;
+esac
+
 say() { printf '== %s\n' "$*"; }
 
 say gofmt

@@ -9,14 +9,21 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../api/dashboard"
 
+usage='Usage: scripts/dashboard.sh [--check]
+
+  --check   only see whether what is committed is what the source builds'
 case "$#:${1-}" in
 0:) out=dist ;;
+1:--help)
+	printf '%s\n' "$usage"
+	exit
+	;;
 1:--check)
 	out=$(mktemp -d)
 	trap 'rm -rf "$out"' EXIT
 	;;
 *)
-	echo "usage: scripts/dashboard.sh [--check]" >&2
+	printf '%s\n' "$usage" >&2
 	exit 2
 	;;
 esac

@@ -10,4 +10,5 @@ mkdir -p bin
 go build -o bin/berry-api ./api/cmd/berry-api
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 printf 'Commit %s. ' "$commit"
-GOWORK=off go -C e2e run ./faults -berry "$PWD/bin/berry-api" "${@/#--only/-only}"
+GOWORK=off go -C e2e build -o ../bin/faults ./faults
+bin/faults -berry bin/berry-api "$@"

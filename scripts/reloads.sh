@@ -14,4 +14,5 @@ if [ "${1:-}" = --race ]; then
 fi
 mkdir -p bin
 go build "${race[@]}" -o bin/berry-api-reloads ./api/cmd/berry-api
-GOWORK=off go -C e2e run ./reload -berry "$PWD/bin/berry-api-reloads" "$@"
+GOWORK=off go -C e2e build -o ../bin/reloads ./reload
+bin/reloads -berry bin/berry-api-reloads "$@"

@@ -8,4 +8,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 mkdir -p bin
 go build -o bin/berry-api ./api/cmd/berry-api
-GOWORK=off go -C e2e run ./soak -berry "$PWD/bin/berry-api" "$@"
+GOWORK=off go -C e2e build -o ../bin/soak ./soak
+bin/soak -berry bin/berry-api "$@"
