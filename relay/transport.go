@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/PPKunOfficial/berry-api/relay/direct"
 )
@@ -55,7 +57,7 @@ func (t transports) reuse(next transports, provider string, base *url.URL, key t
 	d, ok := t[provider]
 	if !ok || d.key != key {
 		d = dial{key: key, Transport: newTransport(key.connect)}
-		if base.Scheme == "http" && !proxied(d.Transport, base) {
+		if base.Scheme == "http" && isASCII(base.Host) && !proxied(d.Transport, base) {
 			d.direct = direct.New(address(base), direct.Options{
 				Dial: d.DialContext, MaxIdle: maxIdlePerProvider, IdleTime: idleTimeout, MaxHeader: maxHeaderBytes,
 			})
@@ -63,6 +65,12 @@ func (t transports) reuse(next transports, provider string, base *url.URL, key t
 	}
 	next[provider] = d
 	return d
+}
+
+// isASCII reports whether a host stands as it goes over the wire; net/http knows
+// how other alphabets are written there.
+func isASCII(host string) bool {
+	return !strings.ContainsFunc(host, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // closeUnless closes the connections of transports that next does not hold.

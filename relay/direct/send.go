@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -107,6 +108,7 @@ func appendHeader(dst []byte, address string, req *http.Request) ([]byte, error)
 	if host == "" {
 		host = address
 	}
+	host = withoutZone(host)
 	dst = append(dst, req.Method...)
 	dst = append(dst, ' ')
 	dst = append(dst, req.URL.RequestURI()...)
@@ -134,6 +136,16 @@ func appendHeader(dst []byte, address string, req *http.Request) ([]byte, error)
 		dst = append(dst, "\r\n"...)
 	}
 	return append(dst, "\r\n"...), nil
+}
+
+// withoutZone takes the zone out of an IPv6 address in brackets: it means
+// something on this machine only (RFC 6874).
+func withoutZone(host string) string {
+	end := strings.IndexByte(host, ']')
+	if zone := strings.IndexByte(host, '%'); strings.HasPrefix(host, "[") && zone > 0 && zone < end {
+		return host[:zone] + host[end:]
+	}
+	return host
 }
 
 // plain reports whether s cannot end a line of a header.
