@@ -281,6 +281,9 @@ func TestResumeEndsWithTheErrorWhereItCannotGoOn(t *testing.T) {
 	tool := mockllm.Chunk(`{"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]}`, "")
 	f("tool call begun", always(mockllm.SSE(append(frames(10), tool)...), mockllm.Cut()), good60, 0)
 	f("tool call in the second run", cut, always(mockllm.SSE(append(frames(40), tool, mockllm.Finish("tool_calls"), mockllm.Done)...)), 1)
+	half := func(text string) string { return mockllm.Chunk(`{"content":"`+text+`"}`, "") }
+	f("halves of a character in the second run", cut,
+		always(mockllm.SSE(append(frames(40), half(`\ud83d`), half(`\ude00`), mockllm.Finish("stop"), mockllm.Done)...)), 1)
 	f("two choices", always(mockllm.SSE(append(frames(2), `{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":1,"delta":{"content":"x"},"finish_reason":null}]}`)...), mockllm.Cut()), good60, 0)
 }
 

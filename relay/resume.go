@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 )
@@ -76,6 +78,11 @@ func (c *saidChoice) content() (text string, plain bool) {
 		default:
 			return "", false
 		}
+	}
+	// Half of a surrogate pair cannot be put together with the other half, which
+	// is in another piece: what was read of it is not what was said.
+	if strings.ContainsRune(text, utf8.RuneError) {
+		return "", false
 	}
 	return text, c.Index == 0 && (len(c.Logprobs) == 0 || string(c.Logprobs) == "null")
 }

@@ -195,6 +195,9 @@ func (e *encoder) results(c *contents, i int) (int, error) {
 	if ms[i].FunctionCall != nil || len(calls) == 0 || i+1 == len(ms) {
 		return 0, nil // results of the older form come one by one
 	}
+	if err := oneEach(ms[i+1:i+1+n], i+1); err != nil {
+		return 0, err
+	}
 	own := e.ownIDs(calls)
 	var parts, media []part
 	taken := map[string]bool{}
@@ -226,6 +229,20 @@ func (e *encoder) results(c *contents, i int) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// oneEach refuses a second result of a call: only one has a place. from is
+// where the results stand in the conversation.
+func oneEach(results []chat.Message, from int) error {
+	seen := map[string]bool{}
+	for k := range results {
+		id := results[k].ToolCallID
+		if id != "" && seen[id] {
+			return chat.Refuse(param("messages", from+k, "tool_call_id"), "messages[%d] is a second result of the same call", from+k)
+		}
+		seen[id] = true
+	}
+	return nil
 }
 
 // result appends the result in message i, whose call is not the message before it.

@@ -205,6 +205,9 @@ func TestEncodeRefuses(t *testing.T) {
 	f(`{"messages":[{"role":"tool","tool_call_id":"t","content":"1"}]}`, "messages[0].tool_call_id")
 	f(`{"messages":[{"role":"assistant","tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}]}`,
 		"messages[0].tool_calls[0].function.arguments")
+	const call = `{"role":"assistant","tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{}"}}]}`
+	f(`{"messages":[{"role":"user","content":"a"},`+call+`,{"role":"tool","tool_call_id":"t","content":"1"},{"role":"tool","tool_call_id":"t","content":"2"}]}`,
+		"messages[3].tool_call_id")
 }
 
 func TestThinking(t *testing.T) {
