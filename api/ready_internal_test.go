@@ -1,9 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // A server is not ready before it runs, nor while it drains.
@@ -24,4 +28,39 @@ func TestReady(t *testing.T) {
 	f("/readyz", 200, "ready\n")
 	s.drain()
 	f("/readyz", 503, "not ready\n")
+}
+
+// A drain ends when the last handler has: also of one that was cut off, which
+// net/http does not wait for. One that never ends is waited for no longer than
+// joinLimit, and that is said.
+func TestDrainJoinsHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s := built(t, "")
+		s.log.sink.attach(&log)
+		drained := func() (ended chan time.Duration) {
+			ended = make(chan time.Duration, 1)
+			s.ready.Store(true)
+			s.metrics.inFlight.Add(1)
+			start := time.Now()
+			go func() {
+				s.drain()
+				ended <- time.Since(start)
+			}()
+			synctest.Wait()
+			return ended
+		}
+		ended := drained()
+		time.Sleep(time.Second)
+		if len(ended) > 0 {
+			t.Error("the drain ended before the handler")
+		}
+		s.left()
+		if took := <-ended; took != time.Second {
+			t.Errorf("the drain took %s", took)
+		}
+		if took := <-drained(); took != joinLimit || !strings.Contains(log.String(), "Requests did not end after they were cancelled") {
+			t.Errorf("took %s, and said\n%s", took, &log)
+		}
+	})
 }
