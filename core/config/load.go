@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,11 +22,18 @@ type Loaded struct {
 	SHA256   string    // of the file's bytes, 64 lower-case hex digits
 
 	env  Env
-	real bool // read from a file of the real file system
+	file bool // read from a file
+	real bool // and that of the real file system
 }
 
-// Again reads the same file in the same way: what a reload does.
-func (l *Loaded) Again() (*Loaded, error) { return l.env.Load(l.Path) }
+// Again reads the same file in the same way: what a reload does. What came from
+// Parse has no file, only a name that a file may have by chance.
+func (l *Loaded) Again() (*Loaded, error) {
+	if !l.file {
+		return nil, errors.New("the configuration is not from a file: there is nothing to read again")
+	}
+	return l.env.Load(l.Path)
+}
 
 // Env is what a configuration may refer to outside its file. The zero value
 // is the real thing.
@@ -60,7 +68,7 @@ func (e Env) Load(path string) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.env, l.real = e, e.ReadFile == nil
+	l.env, l.file, l.real = e, true, e.ReadFile == nil
 	return l, nil
 }
 

@@ -271,6 +271,18 @@ func TestSeconds(t *testing.T) {
 	}
 }
 
+// A name is no file, not even where there is one of that name.
+func TestAgainWithoutAFile(t *testing.T) {
+	env := Env{ReadFile: func(string) ([]byte, error) { return nil, nil }}
+	loaded, err := Parse("demo", nil, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loaded.Again(); err == nil || err.Error() != "the configuration is not from a file: there is nothing to read again" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestStrategiesOfAnEmbedder(t *testing.T) {
 	const text = "[providers.p]\nbase_url = \"http://x\"\n[models.m]\nstrategy = \"nearest\"\nbackends = [{ provider = \"p\", model = \"x\" }]\n"
 	env := Env{Strategies: []string{"nearest"}, ReadFile: func(string) ([]byte, error) { return []byte(text), nil }}
