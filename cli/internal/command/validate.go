@@ -36,9 +36,8 @@ func newValidateConfig(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate-config",
 		Short: "Check a configuration file as the server does",
-		Long: "validate-config checks a configuration file as the server does when it starts, with the\n" +
-			"variables, secret files and the certificate that it refers to, and prints every problem with\n" +
-			"its place.",
+		Long: "validate-config checks a configuration file as the server does when it starts, with the variables,\n" +
+			"secret files and the certificate that it refers to, and prints every problem with its place.",
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return validateConfig(s) },
 	}
