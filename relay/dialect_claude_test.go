@@ -181,6 +181,49 @@ func TestP31ClaudeToolHistory(t *testing.T) {
 
 // TestClaudeReasoningComesBack holds a conversation in which a call's reasoning
 // must be given back with its result, which the client knows nothing of.
+// What was thought for one user stays with that user, and of two answers whose
+// calls have one id the newest counts: not every server of the format makes ids
+// that are unique.
+func TestClaudeReasoningStaysWithItsUser(t *testing.T) {
+	thought := func(text string) mockllm.Script {
+		return always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(
+			`[{"type":"thinking","thinking":"`+text+`","signature":"c2ln"},{"type":"tool_use","id":"f_0","name":"f","input":{}}]`, "tool_use")))
+	}
+	const other = "sk-other-1-long-enough"
+	b := start(t, setup{
+		toml:     claudeModels + "[users.other]\ntoken = \"" + other + "\"\n",
+		provider: speakClaude,
+		scripts:  one(mockllm.Attempts(thought("first"), thought("second"), mockllm.Leave)),
+	})
+	if err := b.u["u1"].SetBehaviour(mockllm.Behaviour{Format: mockllm.Claude}); err != nil {
+		t.Fatal(err)
+	}
+	const ask = `{"model":"claude-x","reasoning_effort":"low","messages":[{"role":"user","content":"go"}`
+	const goOn = ask + `,{"role":"assistant","content":null,"tool_calls":[{"id":"f_0","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"f_0","content":"22"}]}`
+	f := func(n int, token, body, want string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+"/v1/chat/completions", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		b.record(n)
+		sent := string(b.u["u1"].Requests()[n].Body)
+		if resp.StatusCode != 200 || strings.Contains(sent, `"thinking":"`) != (want != "") || !strings.Contains(sent, want) {
+			t.Errorf("request %d: status %d, sent %s", n, resp.StatusCode, sent)
+		}
+	}
+	f(0, userToken, ask+`]}`, "")
+	f(1, userToken, ask+`]}`, "")
+	f(2, other, goOn, "")
+	f(3, userToken, goOn, `"thinking":"second"`)
+}
+
 func TestClaudeReasoningComesBack(t *testing.T) {
 	thinkAndCall := `[{"type":"thinking","thinking":"hm","signature":"c2ln"},{"type":"tool_use","id":"toolu_1","name":"f","input":{}}]`
 	f := func(stream bool, first mockllm.Step) {

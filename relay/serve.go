@@ -67,7 +67,7 @@ func (x *exchange) admit() *apierror.Error {
 	if e != nil {
 		return e
 	}
-	x.in.Body, x.in.Header = body, x.r.Header
+	x.in.Body, x.in.Header, x.in.User = body, x.r.Header, x.rec.User.ID
 	if x.in.Scan, e = scanBody(body.Bytes()); e != nil {
 		return e
 	}
@@ -91,6 +91,7 @@ func (x *exchange) admit() *apierror.Error {
 	}
 	x.meta = dialect.Meta{
 		Model:     append([]byte(nil), body.Bytes()[scan.ModelValue.Start:scan.ModelValue.End]...),
+		User:      x.rec.User.ID,
 		WantUsage: scan.IncludeUsage,
 	}
 	x.inputBytes = len(body.Bytes())

@@ -30,6 +30,7 @@ type Request struct {
 	Scan   Scan        // where things are in Body
 	Model  []byte      // the upstream's name of the model, to be sent, as JSON
 	Header http.Header // the client's; only what is allow-listed may be forwarded
+	User   string      // the id of who asks; see Meta.User
 
 	// Dropped is set by Encode: the request's parameters that the upstream's
 	// format cannot carry and that were left out.
@@ -66,6 +67,9 @@ func (u Usage) Add(v Usage) Usage {
 type Meta struct {
 	// Model is the name that the answer must carry, what the client asked for, as JSON.
 	Model []byte
+	// User is the id of who asks: what a dialect remembers of an answer is for
+	// the same user's requests only.
+	User string
 	// WantUsage is set when the client asked for usage in the stream.
 	WantUsage bool
 	// DropReasoning leaves the model's reasoning text out of the answer.

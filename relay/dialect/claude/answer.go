@@ -62,7 +62,7 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 		a.Refusal = in.Get("stop_details.explanation").String()
 	}
 	if len(a.Calls) > 0 {
-		d.thoughts.keep(a.Calls[0].ID, reasoning)
+		d.thoughts.of(m.User).keep(a.Calls[0].ID, reasoning)
 	}
 	return a.Append(make([]byte, 0, len(body)+len(body)/4+512), m), a.Usage, nil
 }

@@ -75,7 +75,7 @@ func New(up dialect.Upstream, t *Thoughts) *Dialect {
 	return &Dialect{
 		url: base.JoinPath("messages"), list: list, header: h, maxTokens: up.Provider.MaxTokens,
 		sampling: h.Get("Anthropic-Version") < noSampling, // both are dates, year first
-		thoughts: memory{t, up.Provider.ID}, now: time.Now,
+		thoughts: memory{all: t, provider: up.Provider.ID}, now: time.Now,
 	}
 }
 

@@ -42,7 +42,7 @@ func (d *Dialect) encode(in *dialect.Request) ([]byte, []string, error) {
 		return nil, nil, err
 	}
 	e.limits(d.maxTokens)
-	t := turns{thoughts: d.thoughts}
+	t := turns{thoughts: d.thoughts.of(in.User)}
 	if err := t.read(req.Messages); err != nil {
 		return nil, nil, err
 	}

@@ -50,7 +50,7 @@ func (d *decoder) messageDelta(dst []byte, ev gjson.Result) ([]byte, dialect.Sta
 		dst = d.endBlock(dst, d.open[first])
 		delete(d.open, first)
 	}
-	d.d.thoughts.keep(d.firstID, d.recall.blocks)
+	d.d.thoughts.of(d.m.User).keep(d.firstID, d.recall.blocks)
 	if len(d.cites.all) > 0 { // all at once: the SDKs put no two lists together
 		dst = d.out.Annotations(dst, d.cites.all)
 	}

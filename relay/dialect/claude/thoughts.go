@@ -42,15 +42,15 @@ func (t *Thoughts) keep(id string, blocks []jsontext.Value) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, ok := t.byID[id]; ok {
-		return
-	}
 	if t.byID == nil {
 		t.byID = map[string][]jsontext.Value{}
 	}
+	old, again := t.byID[id] // not every server of this format makes ids that are unique
+	if !again {
+		t.order = append(t.order, id)
+	}
 	t.byID[id] = blocks
-	t.order = append(t.order, id)
-	t.bytes += size
+	t.bytes += size - sizeOf(old)
 	for t.bytes > maxThoughtBytesTotal || len(t.order) > maxThoughts {
 		oldest := t.order[0]
 		t.order = t.order[1:]
@@ -67,14 +67,22 @@ func (t *Thoughts) of(id string) []jsontext.Value {
 	return t.byID[id]
 }
 
-// memory is one provider's part of Thoughts: what one account signed is not
-// shown to another.
+// memory is the part of Thoughts that belongs to one provider and one user:
+// what one account signed is not shown to another, and what was thought for one
+// user does not get into another's conversation, even where a server gives two
+// calls the same id.
 type memory struct {
-	all      *Thoughts
-	provider string
+	all            *Thoughts
+	provider, user string
 }
 
-func (m memory) key(id string) string { return m.provider + ":" + id }
+// of is the provider's memory for a user.
+func (m memory) of(user string) memory {
+	m.user = user
+	return m
+}
+
+func (m memory) key(id string) string { return m.provider + "\x00" + m.user + "\x00" + id }
 
 func (m memory) keep(id string, blocks []jsontext.Value) {
 	if id != "" {
@@ -82,4 +90,4 @@ func (m memory) keep(id string, blocks []jsontext.Value) {
 	}
 }
 
-func (m memory) of(id string) []jsontext.Value { return m.all.of(m.key(id)) }
+func (m memory) recall(id string) []jsontext.Value { return m.all.of(m.key(id)) }

@@ -150,7 +150,7 @@ func (t *turns) thinkingOf(m *chat.Message) (blocks []block) {
 	if len(m.ToolCalls) == 0 {
 		return nil
 	}
-	for _, raw := range t.thoughts.of(m.ToolCalls[0].ID) {
+	for _, raw := range t.thoughts.recall(m.ToolCalls[0].ID) {
 		blocks = append(blocks, block{raw: raw})
 	}
 	return blocks
