@@ -253,3 +253,32 @@ func TestExplainOfTheLastResort(t *testing.T) {
 	w.clock.forward(500 * time.Millisecond)
 	f("breaker open", "")
 }
+
+// Two requests that see the one slot of a trial free at the same moment do not
+// both get it.
+func TestTwoForOneTrial(t *testing.T) {
+	f := func(name string, fail func(*world)) {
+		t.Helper()
+		w := newWorld(t, "failover", ids("a")...)
+		fail(w)
+		b, now := w.fleet.backends["a"], w.fleet.now()
+		s := b.standing(now)
+		if s != standsTrial {
+			t.Fatalf("%s: it stands at %v", name, s)
+		}
+		if trial, got := b.beginTrial(now, s); !trial || !got {
+			t.Errorf("%s: the first one: %v %v", name, trial, got)
+		}
+		if trial, got := b.beginTrial(now, s); trial || got {
+			t.Errorf("%s: the second one: %v %v", name, trial, got)
+		}
+	}
+	f("half-open", func(w *world) {
+		w.open("a")
+		w.clock.forward(w.fleet.policy.Load().OpenTimeout)
+	})
+	f("unhealthy without checks", func(w *world) {
+		w.report("a", Network)
+		w.clock.forward(time.Hour)
+	})
+}
