@@ -202,6 +202,20 @@ func TestLoggedBodies(t *testing.T) {
 	}
 }
 
+// An answer goes to the client as it is, whatever a model says; the log of it
+// does not repeat a secret.
+func TestLoggedAnswersAreMasked(t *testing.T) {
+	b := start(t, setup{settings: "log_response_body = true\n", one: said("the key is " + keyTwo)})
+	body, err := io.ReadAll(b.open(hello("pool")).Body)
+	if err != nil || !strings.Contains(string(body), keyTwo) {
+		t.Fatalf("%v, %s", err, body)
+	}
+	lines := b.lines("Bodies")
+	if len(lines) != 1 || !strings.Contains(lines[0].Fields["response_body"].(string), "the key is ***") {
+		t.Errorf("%+v", lines)
+	}
+}
+
 // Streamed text arrives as it comes, through router, writer and recorder.
 func TestStreamIsFlushed(t *testing.T) {
 	f := func(settings string) {
