@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 usage='Usage: scripts/check.sh
 
 Checks formats, go vet, build and tests of all modules, and what the linters say where
-`make tools` has built them. Exit status: 0 all good, 1 something is not, 2 wrong usage.'
+make tools has built them. Exit status: 0 all good, 1 something is not, 2 wrong usage.'
 case "$#:${1-}" in
 0:) ;;
 1:--help)
