@@ -199,7 +199,12 @@ type dialog struct {
 
 func (b *berry) dial() dialog {
 	b.t.Helper()
-	c, err := net.Dial("tcp", b.srv.Addr().String())
+	return b.dialAt(b.srv.Addr())
+}
+
+func (b *berry) dialAt(address net.Addr) dialog {
+	b.t.Helper()
+	c, err := net.Dial("tcp", address.String())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -436,5 +441,20 @@ func TestLogFile(t *testing.T) {
 	}
 	if strings.Contains(b.log.String(), "{") {
 		t.Errorf("stdout: %s", b.log)
+	}
+}
+
+// However many connections clients hold, an operator gets in at the address for that.
+func TestMaxConnectionsSpareTheAdmin(t *testing.T) {
+	b := start(t, setup{settings: "max_connections = 1\nadmin_bind_address = \"127.0.0.1:0\"\n"})
+	one, two := b.dialAt(b.srv.AdminAddr()), b.dialAt(b.srv.AdminAddr())
+	_, _ = io.WriteString(one, "GET /livez HTTP/1.1\r\n") // in use: its request has begun
+	if err := one.waits(); err != nil {
+		t.Fatal(err)
+	}
+	two.ask()
+	// The first is in use still: it did not give way.
+	if err := errors.Join(two.answered(), one.waits()); err != nil {
+		t.Error(err)
 	}
 }
