@@ -66,6 +66,10 @@ func New(address string, o Options) *Transport {
 // closed, and read by one goroutine at a time. A body that was not read to its
 // end takes its connection with it.
 //
+// The answer is read once the request is written, or cannot be: what an
+// upstream says before it has read a large body is heard as soon as it reads on
+// or closes.
+//
 // A request is sent at most once: a connection that the upstream closed while
 // it was idle is noticed before anything is written.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
