@@ -214,7 +214,7 @@ func TestClaudeReasoningStaysWithItsUser(t *testing.T) {
 		_ = resp.Body.Close()
 		b.record(n)
 		sent := string(b.u["u1"].Requests()[n].Body)
-		if resp.StatusCode != 200 || strings.Contains(sent, `"thinking":"`) != (want != "") || !strings.Contains(sent, want) {
+		if resp.StatusCode != http.StatusOK || strings.Contains(sent, `"thinking":"`) != (want != "") || !strings.Contains(sent, want) {
 			t.Errorf("request %d: status %d, sent %s", n, resp.StatusCode, sent)
 		}
 	}
