@@ -131,6 +131,17 @@ func (g *gate) write(p []byte) error {
 	return err
 }
 
+// last writes p and leaves it to the answer's end to send it.
+func (g *gate) last(p []byte) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.gone.IsZero() {
+		return nil
+	}
+	_, err := g.w.Write(p)
+	return err
+}
+
 // final writes the answer's end, or an answer as a whole: f is told whether
 // the header is out, and nothing is written after it.
 func (g *gate) final(f func(open bool)) {

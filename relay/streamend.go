@@ -23,11 +23,27 @@ func (p *pump) over() verdict {
 	}
 	p.out = append(p.out, doneFrame...)
 	early := x.left()
-	if !p.flush() || early || x.gate.left() {
+	// Where the upstream's end is there too, the last events go out with ours.
+	ended := p.finished()
+	var sent bool
+	if ended {
+		sent = x.gate.last(p.out) == nil
+	} else {
+		sent = p.flush()
+	}
+	if !sent || early || x.gate.left() {
 		x.clientLeft = true // with a whole answer, or nearly
 	}
-	p.drain()
+	if !ended {
+		p.drain()
+	}
 	return verdict{kind: loadbalance.Success}
+}
+
+// finished reports whether the upstream's answer is known to have ended, without waiting.
+func (p *pump) finished() bool {
+	b, ok := p.resp.Body.(interface{ Finish() bool })
+	return ok && b.Finish()
 }
 
 // close adds what the decoder has left to say at the end.

@@ -217,6 +217,24 @@ func chunkSize(line []byte) (int64, bool) {
 	return n, true
 }
 
+// Finish reads the body's end if it has come already and reports whether the
+// body is over. It does not wait.
+func (b *body) Finish() bool {
+	for b.done == nil {
+		if !b.chunked || b.left > 0 {
+			return false
+		}
+		ok, err := b.frame(true)
+		switch {
+		case errors.Is(err, io.EOF):
+			b.end()
+		case err != nil || !ok:
+			return false
+		}
+	}
+	return errors.Is(b.done, io.EOF)
+}
+
 // end gives the connection back after the whole answer was read. What is left
 // in the buffer was not asked for: such a connection is not trusted any more.
 func (b *body) end() {

@@ -12,7 +12,7 @@ const (
 	firstIn = 4 << 10
 	// burstIn is the buffer of a connection that brings more than firstIn at
 	// once, for as long as it does: fewer and larger reads.
-	burstIn = 32 << 10
+	burstIn = 16 << 10
 )
 
 var bursts = sync.Pool{New: func() any { return new([burstIn]byte) }}
@@ -91,6 +91,7 @@ func (in *buffer) room() {
 // its end included. It stays in the buffer. The error is io.EOF when nothing came.
 func (in *buffer) header(limit int) ([]byte, error) {
 	seen := 0
+	in.full = true // much may come with it, as from a stream that waited for nobody
 	for {
 		b := in.bytes()
 		if n := headerEnd(b, seen); n > 0 {

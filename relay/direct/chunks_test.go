@@ -21,6 +21,31 @@ func chunksOf(src io.Reader, size int) (string, error) {
 	return all.String(), err
 }
 
+// Finish takes the end that has come, and nothing else.
+func TestFinish(t *testing.T) {
+	f := func(stream string, want bool, left string) {
+		t.Helper()
+		c := &conn{in: newBuffer(strings.NewReader(stream)), nc: nopConn{}}
+		b := &body{c: c, ctx: context.Background(), stop: func() bool { return false }, chunked: true, left: -1}
+		var first [5]byte
+		if _, err := io.ReadFull(b, first[:]); err != nil {
+			t.Fatal(err)
+		}
+		got := b.Finish()
+		rest, _ := io.ReadAll(b)
+		if got != want || string(rest) != left {
+			t.Errorf("%q: %v, %q is left", stream, got, rest)
+		}
+	}
+	f("5\r\nhello\r\n0\r\n\r\n", true, "")
+	f("5\r\nhello\r\n0\r\nT: x\r\n\r\n", true, "")
+	f("5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", false, "!")
+	f("6\r\nhello!\r\n0\r\n\r\n", false, "!")
+	f("5\r\nhello\r\n0\r\n", false, "")
+	f("5\r\nhello\r\n", false, "")
+	f("5\r\nhelloX\r\n0\r\n\r\n", false, "")
+}
+
 // FuzzChunks: whatever comes, and however it is cut, is read as the standard
 // library reads it: the same bytes, and whole or not alike.
 func FuzzChunks(f *testing.F) {

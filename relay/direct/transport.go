@@ -61,7 +61,9 @@ func New(address string, o Options) *Transport {
 
 // RoundTrip sends a request and blocks until the answer's header is there. The
 // request's body must have a known length. It is closed when RoundTrip
-// returns, on errors too. The request's context ends the call and the reading
+// returns, on errors too. The answer's body has a method Finish() bool that
+// reads its end where that has come already, without waiting, and reports
+// whether the body is over. The request's context ends the call and the reading
 // of the answer's body. Body and header belong to the caller; the body must be
 // closed, and read by one goroutine at a time. A body that was not read to its
 // end takes its connection with it.
