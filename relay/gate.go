@@ -139,6 +139,7 @@ func (g *gate) last(p []byte) error {
 		return nil
 	}
 	_, err := g.w.Write(p)
+	g.lastWrite = time.Now() // no comment is due behind it
 	return err
 }
 
