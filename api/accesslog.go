@@ -56,7 +56,7 @@ func (o *watcher) logRequest(r *relay.Record, a *relay.Attempt) {
 		}
 	}
 	if r.Cost > 0 {
-		f.Float64("cost", nanos(r.Cost))
+		f.Float64("cost", rounded(r.Cost))
 	}
 	f.Bool("stream", r.Stream)
 	switch {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"net/http"
 	"runtime"
 	"time"
@@ -72,7 +73,8 @@ func (x *exchange) modelWeights() {
 
 func newWeightView(l config.Listing, c loadbalance.Candidate) weightView {
 	return weightView{
-		Provider: l.Provider, Model: l.Model, Weight: l.Weight, EffectiveWeight: c.EffectiveWeight, Share: c.Share,
+		Provider: l.Provider, Model: l.Model, Weight: l.Weight,
+		EffectiveWeight: rounded(c.EffectiveWeight), Share: rounded(c.Share),
 		Healthy: c.Healthy, Breaker: c.Breaker.String(), Excluded: orNull(c.Excluded), Priority: l.Priority,
 		Tags: append([]string{}, l.Tags...), BillingMode: l.BillingMode,
 		InputPrice: l.InputPrice, OutputPrice: l.OutputPrice, RequestPrice: l.RequestPrice,
@@ -212,6 +214,10 @@ func (x *exchange) rateLimitUsage() {
 		Users     map[string]auth.Usage `json:"users"`
 	}{stamp(time.Now()), out})
 }
+
+// rounded is a figure to a billionth, as people would write it: what is finer is
+// the noise that binary fractions make of a product such as 0.9 x 1.1.
+func rounded(x float64) float64 { return math.Round(x*1e9) / 1e9 }
 
 // orNull is nil, which is null in JSON, for "".
 func orNull(s string) *string {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -151,14 +150,14 @@ func (d *decision) view() decisionView {
 		Stream: d.stream, Candidates: []candidateView{}, Omitted: d.pick.Omitted, Attempts: []attemptView{},
 		Outcome: d.outcome, Status: d.status, Committed: d.committed,
 		LatencyMS: millis(d.duration), TTFTMS: someMillis(d.firstContent),
-		Input: d.usage.Input, Output: d.usage.Output, Estimated: d.usage.Estimated, Cost: nanos(d.cost),
+		Input: d.usage.Input, Output: d.usage.Output, Estimated: d.usage.Estimated, Cost: rounded(d.cost),
 	}
 	for i := range d.pick.Considered {
 		c := &d.pick.Considered[i]
 		v.Candidates = append(v.Candidates, candidateView{
 			Provider: c.Group, Model: modelOf(c.ID, c.Group), Picked: i == d.pick.Picked, Excluded: orNull(c.Excluded),
-			Weight: c.Weight, EffectiveWeight: c.EffectiveWeight, Share: c.Share, Priority: c.Priority,
-			LatencyMS: someMillis(c.Latency), Confidence: c.Confidence, Cost: nanos(c.Cost),
+			Weight: c.Weight, EffectiveWeight: rounded(c.EffectiveWeight), Share: rounded(c.Share), Priority: c.Priority,
+			LatencyMS: someMillis(c.Latency), Confidence: c.Confidence, Cost: rounded(c.Cost),
 			Stage: c.Stage, Breaker: c.Breaker.String(), Healthy: c.Healthy,
 		})
 	}
@@ -190,7 +189,3 @@ func someMillis(d time.Duration) *float64 {
 	ms := millis(d)
 	return &ms
 }
-
-// nanos rounds an amount of USD to a nanodollar: what is finer is the noise of
-// binary fractions.
-func nanos(usd float64) float64 { return math.Round(usd*1e9) / 1e9 }

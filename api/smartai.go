@@ -83,7 +83,7 @@ func newSmartBackend(l config.Listing, c loadbalance.Candidate) smartBackend {
 	h := newHealthView(c.State)
 	return smartBackend{
 		Provider: l.Provider, Model: l.Model, Confidence: c.Confidence,
-		Weight: l.Weight, EffectiveWeight: c.EffectiveWeight, Premium: c.Premium,
+		Weight: l.Weight, EffectiveWeight: rounded(c.EffectiveWeight), Premium: c.Premium,
 		Healthy: h.Healthy, Excluded: orNull(c.Excluded), LastSuccess: h.LastSuccess, LastError: h.LastError,
 	}
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -155,6 +156,39 @@ func TestRateLimitUsage(t *testing.T) {
 	if a := b.ask("GET", "/admin/rate-limit-usage?user=nobody", adminToken); a.status != 404 || a.code() != "not_found" {
 		t.Errorf("unknown user: %d %s", a.status, a.body)
 	}
+}
+
+// Numbers read as people would write them, here those of one success and one
+// stability bonus: 0.9 and 1.1 x 0.5 x 1.
+func TestPlainNumbers(t *testing.T) {
+	b := start(t, setup{})
+	const pinned = `{"model":"org/m1","backend":"one","messages":[{"role":"user","content":"Hello"}]}`
+	b.chat(adminToken, pinned)
+	if a := b.ask("GET", "/smart-ai/weights", ""); !strings.Contains(a.body, `"confidence":0.9,`) {
+		t.Errorf("after one success: %s", a.body)
+	}
+	const score = `smart_ai_confidence_score{provider="one",model="up-1"} 0.9` + "\n"
+	if a := b.ask("GET", "/prometheus", ""); !strings.Contains(a.body, score) {
+		t.Errorf("no %s in the metrics", score)
+	}
+	b.chat(adminToken, pinned)
+	f := func(path string, want ...string) {
+		t.Helper()
+		a := b.ask("GET", path, adminToken)
+		for _, w := range want {
+			if !strings.Contains(a.body, w) {
+				t.Errorf("%s has no %s: %s", path, w, a.body)
+			}
+		}
+		if noise := regexp.MustCompile(`\d\.\d{10}`).FindString(a.body); noise != "" {
+			t.Errorf("%s has %s: %s", path, noise, a.body)
+		}
+	}
+	f("/smart-ai/weights", `"confidence":1,`, `"effective_weight":0.55,`)
+	f("/smart-ai/models/org/m1/weights", `"confidence":1,`, `"effective_weight":0.55,`)
+	f("/admin/model-weights", `"effective_weight":0.55,`)
+	f("/admin/backend-health", `"confidence":1,`)
+	f("/admin/decisions", `"confidence":0.9,`)
 }
 
 func TestSmartAI(t *testing.T) {

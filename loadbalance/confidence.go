@@ -2,6 +2,7 @@ package loadbalance
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,11 +21,22 @@ const (
 	// lightShare is the part of a usual step that a lightweight check moves
 	// the confidence by: that an account answers says less than a request.
 	lightShare = 1.0 / 3
+	// confidenceUnits is how many steps lie between no confidence and full.
+	confidenceUnits = 1e6
 )
 
-// confidence is how much smart_ai trusts a backend, in [0,1]. It is written
-// under the backend's lock and read without.
-type confidence struct{ stamped }
+// confidence is how much smart_ai trusts a backend, in [0,1], with the moment
+// that it was set, in one word; 0: it was not set yet. It is written under the
+// backend's lock and read without.
+//
+// It counts millionths. The steps that it moves by are decimal fractions, which
+// binary ones only come near to; so it is the same number to whoever picks by
+// it and to whoever reads it: 0.9, not 0.8999999761581421.
+type confidence struct{ word atomic.Uint64 }
+
+func (c *confidence) set(v float64, at stamp) {
+	c.word.Store(uint64(math.Round(v*confidenceUnits))<<32 | uint64(at))
+}
 
 // at is the confidence as seen at that moment: short, because smart_ai asks it
 // of every candidate. What takes longer is in drifted.
@@ -33,19 +45,20 @@ func (c *confidence) at(at stamp, s *SmartAI) float64 {
 	if w == 0 || int32(at-stamp(w)) > confidenceRest {
 		return c.drifted(at, s)
 	}
-	return float64(math.Float32frombits(uint32(w >> 32)))
+	return float64(w>>32) / confidenceUnits
 }
 
 // drifted is the confidence of a backend that is new or idle.
 func (c *confidence) drifted(at stamp, s *SmartAI) float64 {
-	v, age, ok := c.get(at)
-	if !ok {
+	w := c.word.Load()
+	if w == 0 {
 		return s.InitialConfidence
 	}
-	if s.TimeDecay {
+	v := float64(w>>32) / confidenceUnits
+	if age := int32(at - stamp(w)); s.TimeDecay && age > confidenceRest {
 		v = s.InitialConfidence + (v-s.InitialConfidence)*halved(age-confidenceRest, confidenceHalfLife)
 	}
-	return v
+	return math.Round(v*confidenceUnits) / confidenceUnits
 }
 
 // move adds d to the confidence of this moment.

@@ -56,6 +56,29 @@ func TestConfidence(t *testing.T) {
 	want("a recovered backend is lifted", trusted)
 }
 
+// A confidence is the number that people would write: its steps are decimal
+// fractions, and a reader of a view must be able to add them up.
+func TestConfidenceIsDecimal(t *testing.T) {
+	w := newWorld(t, "smart_ai", ids("a")...)
+	want := func(when string, c float64) {
+		t.Helper()
+		if got := w.state("a").Confidence; got != c {
+			t.Errorf("%s: confidence %v, want %v", when, got, c)
+		}
+		if got := w.lb.Snapshot()[0]; got.Excluded == "" && got.Stage == 100 && got.EffectiveWeight != c {
+			t.Errorf("%s: picked by %v, shown as %v", when, got.EffectiveWeight, c)
+		}
+	}
+	w.report("a", Success)
+	want("a success", 0.9)
+	w.report("a", RateLimit)
+	want("a rate limit", 0.8)
+	w.report("a", Network)
+	want("a failure", 0.5)
+	w.clock.forward(10*time.Second + 20*time.Minute)
+	want("a part of the way back in time", 0.56189)
+}
+
 // picks counts where n requests that change nothing go.
 func (w *world) picks(n int) map[string]int {
 	w.t.Helper()
