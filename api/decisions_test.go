@@ -36,6 +36,36 @@ func (b *berry) decisionIDs(query string) []string {
 	return ids
 }
 
+// A model that nobody knows is an error, not a model without requests. One that a
+// reload removed stays readable under its name as long as a decision of it is
+// kept, also where the query shows none of them.
+func TestDecisionsOfUnknownModels(t *testing.T) {
+	b := start(t, setup{options: func(o *api.Options) { o.Decisions = 2 }})
+	f := func(query string, status int, want string) {
+		t.Helper()
+		if a := b.ask("GET", "/admin/decisions"+query, adminToken); a.status != status || !strings.Contains(a.body, want) {
+			t.Errorf("%q: %d %s, want %d with %s", query, a.status, a.body, status, want)
+		}
+	}
+	f("?model=nope", 404, `there is no model \"nope\"`)
+	f("?model=pool", 200, `{"newest":0,"decisions":[]}`)
+	b.chat(annToken, hello("org/m1"))
+	b.chat(annToken, hello("pool"))
+	renamed := strings.NewReplacer(`name = "org/m1"`, `name = "m2"`, "models.slash", "models.other").Replace(usual)
+	if err := b.srv.Reload(b.load(setup{config: renamed})); err != nil {
+		t.Fatal(err)
+	}
+	f("?model=nope", 404, `"code":"model_not_found"`)
+	f("?model=nope", 404, `"param":"model"`)
+	f("?model=m2", 200, `{"newest":2,"decisions":[]}`)
+	f("?model=slash", 404, `no model \"slash\"`)
+	f("?model=org/m1", 200, `{"newest":2,"decisions":[{"sequence":1,`)
+	f("?model=org/m1&after=2", 200, `{"newest":2,"decisions":[]}`)
+	f("?model=pool&limit=1", 200, `{"newest":2,"decisions":[{"sequence":2,`)
+	b.chat(annToken, hello("pool"))
+	f("?model=org/m1", 404, `no model \"org/m1\"`)
+}
+
 func TestDecisions(t *testing.T) {
 	b := start(t, setup{one: failing, two: said("Hi"), options: func(o *api.Options) { o.Decisions = 4 }})
 	ask := func(id, token, body string) answer {
@@ -90,7 +120,7 @@ func TestDecisions(t *testing.T) {
 	f("?model=pool", "stream", "first")
 	f("?model=swimming&limit=1", "stream")
 	f("?model=org/m1", "slash")
-	f("?model=nope")
+	f("?model=org/m1&after=2")
 	f("?after=1", "stream", "slash")
 	f("?after=3")
 	for _, id := range []string{"a", "b", "first"} {

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
@@ -68,7 +69,8 @@ const (
 )
 
 // decisions shows the newest decisions, newest first: ?limit= of them, only
-// ?model='s, only those after the sequence number ?after=.
+// ?model='s, only those after the sequence number ?after=. A model that a reload
+// removed is known by its name for as long as one of its decisions is kept.
 func (x *exchange) decisions() {
 	q := x.r.URL.Query()
 	limit, ok := uintOf(q.Get("limit"), fewDecisions)
@@ -82,21 +84,27 @@ func (x *exchange) decisions() {
 		return
 	}
 	model := q.Get("model")
+	known := model == ""
 	if m, found := x.view.rt.Find(model); found {
-		model = m.Name
+		model, known = m.Name, true
 	}
 	out := []decisionView{}
 	newest := uint64(0)
 	x.server.decisions.read(func(d *decision) bool {
 		newest = max(newest, d.sequence)
-		if d.sequence <= after {
-			return false
-		}
-		if model == "" || d.model == model {
+		asked := model == "" || d.model == model
+		known = known || asked
+		wanted := d.sequence > after && uint64(len(out)) < limit
+		if wanted && asked {
 			out = append(out, d.view())
 		}
-		return uint64(len(out)) < limit
+		return wanted || !known
 	})
+	if !known {
+		x.fail(apierror.New(apierror.ModelNotFound,
+			"there is no model %q, and no decision of one that was called so is kept", clip(strings.ToValidUTF8(model, "\ufffd"))).WithParam("model"))
+		return
+	}
 	x.json(http.StatusOK, struct {
 		Newest    uint64         `json:"newest"` // the newest one's sequence number, shown or not
 		Decisions []decisionView `json:"decisions"`

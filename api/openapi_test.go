@@ -104,6 +104,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	f("GET /admin/history", "/admin/history?points=361", adminToken, 400)
 	f("GET /admin/decisions", "/admin/decisions?limit=0", adminToken, 400)
+	f("GET /admin/decisions", "/admin/decisions?model=nope", adminToken, 404)
 	f("GET /admin/decisions/{request_id}", "/admin/decisions/known", adminToken, 200)
 	f("GET /admin/decisions/{request_id}", "/admin/decisions/nope", adminToken, 404)
 	f("GET /admin/model-weights", "/admin/model-weights?model=nope", adminToken, 404)

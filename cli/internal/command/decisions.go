@@ -123,7 +123,7 @@ func decisions(ctx context.Context, s *session, f decisionsFlags) error {
 		if s.json {
 			return s.object(whole)
 		}
-		return s.showDecisions(got)
+		return s.showDecisions(got, f.model)
 	}
 	last, err := s.printDecisions(got, 0)
 	if err != nil {
@@ -177,7 +177,8 @@ func (d *decision) outcome() string {
 	return fmt.Sprintf("❌ %s (%d)", d.Outcome, d.Status)
 }
 
-func (s *session) showDecisions(got listed) error {
+// showDecisions shows those of one model, "" for all.
+func (s *session) showDecisions(got listed, model string) error {
 	rows := make([][]string, 0, len(got.Decisions))
 	for i := range got.Decisions {
 		var d decision // the newest is first, and is shown last
@@ -186,11 +187,14 @@ func (s *session) showDecisions(got listed) error {
 		}
 		rows = append(rows, d.row())
 	}
-	if len(rows) == 0 {
+	switch {
+	case len(rows) > 0:
+		s.table(decisionColumns, rows)
+	case model != "":
+		fmt.Fprintf(s.Out, "No decision of the model %s is kept: it was not asked for, or the newest ones are others'\n", model)
+	default:
 		fmt.Fprintln(s.Out, "No request was balanced yet")
-		return nil
 	}
-	s.table(decisionColumns, rows)
 	return nil
 }
 
