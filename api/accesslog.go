@@ -58,7 +58,7 @@ func (o *watcher) logRequest(r *relay.Record, a *relay.Attempt) {
 	if r.Cost > 0 {
 		f.Float64("cost", rounded(r.Cost))
 	}
-	f.Bool("stream", r.Stream)
+	f.Str("endpoint", r.Endpoint.String()).Bool("stream", r.Stream)
 	switch {
 	case r.Error != nil:
 		f.Str("error", clip(r.Error.Code)).Str("kind", a.Kind.String())

@@ -47,7 +47,7 @@ func TestChat(t *testing.T) {
 	}
 
 	const fields = `"user":"ann","model":"pool","strategy":"failover","provider":"one","upstream_model":"up-1","status":200,"attempts":1,` +
-		`"latency_ms":0,"ttft_ms":0,"input_tokens":1000,"output_tokens":500,"cost":0.002,"stream":`
+		`"latency_ms":0,"ttft_ms":0,"input_tokens":1000,"output_tokens":500,"cost":0.002,"endpoint":"chat/completions","stream":`
 	lines := b.lines("Backend selected")
 	if len(lines) != 2 {
 		t.Fatalf("%d lines", len(lines))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
 // keptDecisions is how many requests' decisions are kept unless Options say
@@ -31,6 +32,7 @@ type decision struct {
 	id, user, model, strategy string
 
 	start    time.Time
+	endpoint dialect.Endpoint
 	stream   bool
 	attempts []attemptRecord
 
@@ -101,7 +103,7 @@ func (d *decision) fill(r *relay.Record) {
 	if r.User != nil {
 		d.user = r.User.ID
 	}
-	d.start, d.stream = r.Start, r.Stream
+	d.start, d.endpoint, d.stream = r.Start, r.Endpoint, r.Stream
 	d.attempts = d.attempts[:0]
 	for i := range r.Attempts {
 		a := &r.Attempts[i]

@@ -87,7 +87,7 @@ func TestDecisions(t *testing.T) {
 			"latency_ms":null,"confidence":0.8,"cost":COST,"recovery_stage_percent":100,"breaker":"closed","healthy":true},
 		{"provider":"two","model":"up-2","picked":false,"excluded":null,"weight":1,"effective_weight":1,"share":0,"priority":2,
 			"latency_ms":null,"confidence":0.8,"cost":0,"recovery_stage_percent":100,"breaker":"closed","healthy":true}]`
-	const want = `{"sequence":1,"request_id":"first","time":"TIME","user":"ann","model":"pool","strategy":"failover","stream":false,` +
+	const want = `{"sequence":1,"request_id":"first","time":"TIME","user":"ann","endpoint":"chat/completions","model":"pool","strategy":"failover","stream":false,` +
 		candidates + `,"omitted_candidates":0,"attempts":[
 		{"provider":"one","model":"up-1","why":"first","kind":"server","status":503,"latency_ms":0,"ttft_ms":null,"pause_ms":0},
 		{"provider":"one","model":"up-1","why":"same_backend","kind":"server","status":503,"latency_ms":0,"ttft_ms":null,"pause_ms":PAUSE},

@@ -17,6 +17,7 @@ type decisionView struct {
 	RequestID  string          `json:"request_id"`
 	Time       *string         `json:"time"` // of the request's arrival
 	User       string          `json:"user"`
+	Endpoint   string          `json:"endpoint"`
 	Model      string          `json:"model"`
 	Strategy   string          `json:"strategy"`
 	Stream     bool            `json:"stream"`
@@ -154,7 +155,7 @@ func outcomeOf(r *relay.Record) string {
 
 func (d *decision) view() decisionView {
 	v := decisionView{
-		Sequence: d.sequence, RequestID: d.id, Time: preciseStamp(d.start), User: d.user, Model: d.model, Strategy: d.strategy,
+		Sequence: d.sequence, RequestID: d.id, Time: preciseStamp(d.start), User: d.user, Endpoint: d.endpoint.String(), Model: d.model, Strategy: d.strategy,
 		Stream: d.stream, Candidates: []candidateView{}, Omitted: d.pick.Omitted, Attempts: []attemptView{},
 		Outcome: d.outcome, Status: d.status, Committed: d.committed,
 		LatencyMS: millis(d.duration), TTFTMS: someMillis(d.firstContent),

@@ -49,6 +49,7 @@ func (x *exchange) begin(rt *route, c *gin.Context) {
 	x.route, x.w, x.r = rt, c.Writer, c.Request
 	x.rec.Start = time.Now()
 	x.rec.RequestID = requestID(c.Request.Header)
+	x.rec.Endpoint = rt.endpoint
 	x.view = x.server.view()
 	x.server.metrics.inFlight.Add(1)
 	if rt.method != http.MethodPost || rt.access != accessUser { // what reads bodies has limits of its own
@@ -129,7 +130,7 @@ func (x *exchange) panicked(p any) (abort bool) {
 // fail answers with an error.
 func (x *exchange) fail(e *apierror.Error) {
 	x.failure = e
-	e.Write(x.w)
+	x.route.format.Fail(x.w, e)
 }
 
 // json answers with v. Maps come out sorted by key.

@@ -87,6 +87,10 @@ func TestOpenAPI(t *testing.T) {
 		f(chat, prefix+"/chat/completions", "", 401, withBody(hello("pool")))
 		f(chat, prefix+"/chat/completions", narrowTok, 403, withBody(hello("org/m1")))
 		f(chat, prefix+"/chat/completions", annToken, 404, withBody(hello("nope")))
+		for _, e := range []string{"/completions", "/embeddings", "/moderations"} {
+			f("POST "+prefix+e, prefix+e, annToken, 400, withBody("{"))
+			f("POST "+prefix+e, prefix+e, annToken, 404, withBody(`{"model":"nope"}`))
+		}
 		get(prefix+"/models", annToken, 200)
 		get(prefix+"/models", badToken, 401)
 		f("GET "+prefix+"/models/{id}", prefix+"/models/org/m1", annToken, 200)

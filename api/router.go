@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
 // route is one method and path pattern.
@@ -17,13 +20,17 @@ type route struct {
 	known  bool // false: what answers for all that is not a route
 	polled bool // the dashboard asks for it every few seconds
 	apart  bool // served on the API's address while the operator's routes are on another
+
+	endpoint dialect.Endpoint // what relay is asked for, where it is
+	format   relay.Format     // in which failures are told
+
 	series *routeSeries
 }
 
 // routes are all that Berry answers. GET routes answer HEAD too.
 func (s *Server) routes() []*route {
 	const get, post = http.MethodGet, http.MethodPost
-	return []*route{
+	return append(endpointRoutes(), []*route{
 		{method: get, path: "/", access: accessOpen, serve: (*exchange).home},
 		{method: get, path: "/status", access: accessOpen, serve: (*exchange).page},
 		{method: get, path: "/status/*asset", access: accessOpen, serve: (*exchange).asset},
@@ -32,9 +39,7 @@ func (s *Server) routes() []*route {
 		{method: get, path: "/readyz", access: accessOpen, serve: (*exchange).readyz},
 		{method: get, path: "/v1/health", access: accessOpen, serve: (*exchange).v1Health},
 
-		// The API, also without /v1 for clients whose base URL lacks it.
-		{method: post, path: "/v1/chat/completions", access: accessUser, serve: (*exchange).chat},
-		{method: post, path: "/chat/completions", access: accessUser, serve: (*exchange).chat},
+		// The API's lists, also without /v1.
 		{method: get, path: "/v1/models", access: accessUser, serve: (*exchange).models},
 		{method: get, path: "/v1/models/*id", access: accessUser, serve: (*exchange).model},
 		{method: get, path: "/models", access: accessUser, serve: (*exchange).models},
@@ -55,7 +60,23 @@ func (s *Server) routes() []*route {
 		{method: get, path: "/admin/decisions", access: accessAdmin, polled: true, serve: (*exchange).decisions},
 		{method: get, path: "/admin/decisions/*request_id", access: accessAdmin, serve: (*exchange).decision},
 		{method: post, path: "/admin/backends/*backend", access: accessAdmin, serve: (*exchange).drainOrEnable},
+	}...)
+}
+
+// endpointRoutes are those that ask a model for something, also without /v1 for
+// clients whose base URL lacks it.
+func endpointRoutes() (all []*route) {
+	for _, e := range []dialect.Endpoint{
+		dialect.Chat, dialect.Completions, dialect.Embeddings, dialect.Moderations,
+	} {
+		for _, prefix := range []string{"/v1/", "/"} {
+			all = append(all, &route{
+				method: http.MethodPost, path: prefix + e.Path(), access: accessUser, serve: (*exchange).relay,
+				endpoint: e, format: relay.FormatOf(e),
+			})
+		}
 	}
+	return all
 }
 
 // routers returns the handler of the API's address and, if the operator's

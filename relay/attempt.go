@@ -12,6 +12,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
 func (x *exchange) target(l *loadbalance.Lease) *target {
@@ -144,6 +145,9 @@ func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdic
 	secretsOf(&c.t.up.Provider).hideFault(fault)
 	c.a.Status = fault.Status
 	v := verdict{kind: kindOf(fault.Status), wait: waitOf(fault, h)}
+	if x.rec.Endpoint != dialect.Chat && unofferedStatus(fault.Status) {
+		v.kind, v.unoffered = loadbalance.Caller, true
+	}
 	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0
 	v.err = clientError(v.kind, fault, v.wait)
 	v.tooLong = v.kind == loadbalance.Caller && tooLong(fault)

@@ -86,7 +86,7 @@ func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime
 		}
 	}
 	for id, m := range rt.byID {
-		m.fallback = rt.byID[cfg.Models[id].ContextFallback]
+		m.fallBack(rt.byID[cfg.Models[id].ContextFallback])
 	}
 	if err := g.discovered(rt, lists); err != nil {
 		return nil, nil, err
@@ -119,7 +119,6 @@ func (g *Gateway) upstream(id string, p config.Provider, s config.Settings) (*up
 
 func (g *Gateway) model(rt *Runtime, id string, mc config.Model) (*Model, error) {
 	m := &Model{ID: id, Name: mc.Name, Aliases: slices.Clone(mc.Aliases), Strategy: mc.Strategy}
-	var listings []loadbalance.Listing
 	for _, l := range mc.Backends {
 		up, ok := rt.upstreams[l.Provider]
 		if !l.Enabled || !ok {
@@ -130,25 +129,17 @@ func (g *Gateway) model(rt *Runtime, id string, mc config.Model) (*Model, error)
 			up: up, listing: l, backend: l.Backend(), model: jsonText(l.Model),
 			providerHeader: []string{l.Provider}, modelHeader: []string{l.Model},
 		})
-		listings = append(listings, Listing(l))
 	}
-	if len(listings) == 0 {
-		return m, nil // nothing to pick from: Serve answers 503
+	if len(m.Listings) > 0 { // else there is nothing to pick from: Serve answers 503
+		var replaces *loadbalance.Balancer
+		if rt := g.current.Load(); rt != nil && rt.byID[id] != nil {
+			replaces = rt.byID[id].Balancer
+		}
+		if err := g.balance(m, replaces); err != nil {
+			return nil, err
+		}
 	}
-	s, err := g.strategyOf(mc.Strategy)
-	if err != nil {
-		return nil, err
-	}
-	m.Balancer, err = g.fleet.Balancer(loadbalance.Config{Name: id, Strategy: s, Listings: listings, Replaces: g.balancer(id)})
-	return m, err
-}
-
-// balancer is the model's current one; nil if there is none.
-func (g *Gateway) balancer(id string) *loadbalance.Balancer {
-	if rt := g.current.Load(); rt != nil && rt.byID[id] != nil {
-		return rt.byID[id].Balancer
-	}
-	return nil
+	return m, g.offer(m)
 }
 
 // jsonText is s as a JSON string.

@@ -32,6 +32,17 @@ func kindOf(status int) loadbalance.Kind {
 	}
 }
 
+// unofferedStatus reports whether an answer with status to a request of another
+// endpoint than chat says that the provider does not have it, or not for this
+// model. A backend that answers chats must not suffer for that.
+func unofferedStatus(status int) bool {
+	switch status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	}
+	return false
+}
+
 // brokenKind is the verdict on an attempt that ended in an error of the
 // connection, before or while the answer was read. ctx is the attempt's.
 func brokenKind(ctx context.Context) loadbalance.Kind {

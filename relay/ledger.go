@@ -33,6 +33,18 @@ type ledger struct {
 	// wait is how long the model has no backend for anybody, as found when the
 	// request wanted to move on; 0: it has, or nobody asked.
 	wait time.Duration
+	// unoffered is what the first provider said that does not offer the endpoint,
+	// failed the last error of one that does.
+	unoffered, failed *apierror.Error
+}
+
+func (l *ledger) note(v verdict) {
+	switch {
+	case !v.unoffered:
+		l.failed = v.err
+	case l.unoffered == nil:
+		l.unoffered = v.err
+	}
 }
 
 // verdict is what came of one attempt.
@@ -50,6 +62,9 @@ type verdict struct {
 	broken bool
 	// tooLong is set when the backend said that the prompt is too long for it.
 	tooLong bool
+	// unoffered is set when the provider does not offer the endpoint, or not for
+	// this model: no fault of the backend's, and another one may.
+	unoffered bool
 }
 
 // try is an attempt that was decided on: its backend is leased.
@@ -72,6 +87,7 @@ func (x *exchange) run() *apierror.Error {
 		if v.err == nil {
 			return nil
 		}
+		x.ledger.note(v)
 		next, ok := x.next(t.lease, v)
 		if !ok {
 			return x.lastWord(v)
@@ -82,6 +98,12 @@ func (x *exchange) run() *apierror.Error {
 
 // lastWord is the error of a request whose attempts are used up.
 func (x *exchange) lastWord(v verdict) *apierror.Error {
+	if v.unoffered {
+		if x.ledger.failed == nil {
+			return x.ledger.unoffered
+		}
+		v.err = x.ledger.failed // it was offered somewhere, and may be again
+	}
 	for i := range x.rec.Attempts {
 		if x.rec.Attempts[i].Kind != loadbalance.Auth {
 			if v.err.RetryAfter == 0 && v.err.Status >= http.StatusInternalServerError {
@@ -106,6 +128,9 @@ func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
 	if v.broken {
 		return x.resumeElsewhere(l)
 	}
+	if v.unoffered {
+		return x.offeredElsewhere()
+	}
 	if !v.kind.Elsewhere() || len(x.rec.Attempts) > x.rt.limits.retries || !l.MayRetry() {
 		return try{}, false
 	}
@@ -119,16 +144,8 @@ func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
 			return t, true
 		}
 	}
-	if x.ledger.moves < x.rt.limits.moves {
-		next, err := x.model.Balancer.Pick(&x.pick)
-		if err == nil {
-			x.ledger.moves++
-			x.ledger.same = 0
-			return try{lease: next, why: ReasonFailover}, true
-		}
-		if u, ok := errors.AsType[*loadbalance.Unavailable](err); ok {
-			x.ledger.wait = u.RetryAfter
-		}
+	if t, ok := x.move(); ok {
+		return t, true
 	}
 	if x.ledger.moves > 0 {
 		return try{}, false
@@ -136,11 +153,41 @@ func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
 	return x.noChoice(l, v)
 }
 
+// move leases another backend.
+func (x *exchange) move() (try, bool) {
+	if x.ledger.moves >= x.rt.limits.moves {
+		return try{}, false
+	}
+	next, err := x.model.Balancer.Pick(&x.pick)
+	if err != nil {
+		if u, ok := errors.AsType[*loadbalance.Unavailable](err); ok {
+			x.ledger.wait = u.RetryAfter
+		}
+		return try{}, false
+	}
+	x.ledger.moves++
+	x.ledger.same = 0
+	return try{lease: next, why: ReasonFailover}, true
+}
+
+// offeredElsewhere moves on from a provider that does not offer the endpoint.
+// That is no retry of something that failed, so that it takes nothing from the
+// budget of retries: else a model with one such provider would soon serve no one.
+func (x *exchange) offeredElsewhere() (try, bool) {
+	if len(x.rec.Attempts) > x.rt.limits.retries {
+		return try{}, false
+	}
+	return x.move()
+}
+
 // contextFallback moves on to the model that is meant for longer prompts. It
 // is part of the model that the client asked for, so the user's allowed_models
 // are not asked again; the user's tags select among its backends as ever.
 func (x *exchange) contextFallback() (try, bool) {
 	to := x.model.fallback
+	if to != nil {
+		to = to.on(x.rec.Endpoint)
+	}
 	if to == nil || to.Balancer == nil || len(x.rec.Attempts) > x.rt.limits.retries {
 		return try{}, false
 	}

@@ -49,7 +49,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		if err != nil {
 			return x.unreadable()
 		}
-		body = append(body, doneFrame...)
+		body = x.format.Done(body)
 	}
 	x.book(c, usage)
 	x.release()

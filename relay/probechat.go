@@ -110,7 +110,7 @@ func (p *probe) encode(ctx context.Context, q question) (*http.Request, error) {
 	text := fmt.Appendf(body.Bytes(), `{"model":%s,"messages":[{"role":"user","content":%q}],%q:%d,"stream":%t}`,
 		model, greeting, limit, q.tokens, q.stream)
 	body.Set(text)
-	scan, fault := scanBody(text)
+	scan, fault := scanBody(text, dialect.Chat)
 	if fault != nil {
 		return nil, fault
 	}

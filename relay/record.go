@@ -19,6 +19,7 @@ type Record struct {
 	RequestID string     // the id that x-request-id shows
 	User      *auth.User // who asks; never nil
 	Start     time.Time  // when the request arrived
+	Endpoint  dialect.Endpoint
 	// Decision is where the request's first pick is recorded; nil: nowhere. The
 	// attempts tell the later ones.
 	Decision *loadbalance.Decision

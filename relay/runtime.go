@@ -43,6 +43,8 @@ type Model struct {
 
 	targets  []target // what Listings lead to, by a lease's index
 	fallback *Model   // context_fallback; nil for none
+	// views are the model as each endpoint sees it; see on. A view has none.
+	views [dialect.Endpoints]*Model
 }
 
 // target is what a lease leads to.

@@ -16,18 +16,19 @@ import (
 // one and the upstream the other.
 type scanner struct {
 	strict.Reader
-	scan dialect.Scan
+	endpoint dialect.Endpoint
+	scan     dialect.Scan
 	// seenMessages is whether the member messages is there.
 	seenMessages bool
 }
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
-// scanBody finds in one pass what relay needs of a chat request. The error is
-// a 400 that names the fault.
-func scanBody(body []byte) (dialect.Scan, *apierror.Error) {
+// scanBody finds in one pass what relay needs of a JSON request of endpoint e.
+// The error is a 400 that names the fault. What else is missing the upstream says.
+func scanBody(body []byte, e dialect.Endpoint) (dialect.Scan, *apierror.Error) {
 	s := scanners.Get().(*scanner)
-	s.scan, s.seenMessages = dialect.Scan{}, false
+	s.endpoint, s.scan, s.seenMessages = e, dialect.Scan{}, false
 	s.Reset(body)
 	err := s.run()
 	scan := s.scan
@@ -86,14 +87,21 @@ func (s *scanner) run() error {
 	if err := s.End(); err != nil {
 		return err
 	}
-	if s.scan.ModelValue.IsZero() {
+	if s.scan.ModelValue.IsZero() && s.endpoint == dialect.Moderations {
+		s.scan.Model = defaultModeration
+	}
+	if s.scan.Model == "" {
 		return apierror.New(apierror.InvalidValue, "the request names no model: set the field model").WithParam("model")
 	}
-	if !s.seenMessages {
+	if s.endpoint == dialect.Chat && !s.seenMessages {
 		return apierror.New(apierror.InvalidValue, "the request has no messages: set the field messages").WithParam("messages")
 	}
 	return nil
 }
+
+// defaultModeration is the model of a moderation that names none, by OpenAI's
+// documentation.
+const defaultModeration = "omni-moderation-latest"
 
 // member reads one member of the top-level object; before is the offset where
 // the text between the previous value and its name begins.
@@ -109,6 +117,9 @@ func (s *scanner) member(name []byte, before int) error {
 		}
 		s.scan.ModelValue = span
 	case "stream":
+		if !s.endpoint.Streams() {
+			return s.Skip()
+		}
 		v, _, err := s.value()
 		if err != nil {
 			return err
@@ -131,8 +142,14 @@ func (s *scanner) member(name []byte, before int) error {
 		s.scan.Backend = strict.Unquote(v)
 		s.scan.BackendMember = dialect.Span{Start: before, End: span.End}
 	case "stream_options":
+		if s.endpoint != dialect.Chat && s.endpoint != dialect.Completions {
+			return s.Skip()
+		}
 		return s.options(before)
 	case "messages":
+		if s.endpoint != dialect.Chat {
+			return s.Skip()
+		}
 		s.seenMessages = true
 		return s.messages()
 	default:

@@ -14,7 +14,7 @@ import (
 func TestScanBodyFinds(t *testing.T) {
 	f := func(in string, want dialect.Scan) {
 		t.Helper()
-		got, e := scanBody([]byte(in))
+		got, e := scanBody([]byte(in), dialect.Chat)
 		if e != nil {
 			t.Errorf("%s: %v", in, e)
 			return
@@ -47,7 +47,7 @@ func TestScanBodyFinds(t *testing.T) {
 func TestScanBodyRefuses(t *testing.T) {
 	f := func(in, code, param, message string) {
 		t.Helper()
-		_, e := scanBody([]byte(in))
+		_, e := scanBody([]byte(in), dialect.Chat)
 		if e == nil || e.Status != 400 || e.Code != code || e.Param != param || !strings.Contains(e.Message, message) {
 			t.Errorf("%.80q: %+v, want %s %q %q", in, e, code, param, message)
 		}
@@ -89,7 +89,7 @@ func FuzzScanBody(f *testing.F) {
 	f.Add([]byte(`{"messages":[{"thinking_blocks":1,"extra_content":2,"role":"a","tool_calls":[{"extra_content":{},"id":"x"}]}],"model":"a"}`))
 	f.Add([]byte(`{"messages":[{"tool_call_id":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}],"model":"\u0061"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		s, e := scanBody(in)
+		s, e := scanBody(in, dialect.Chat)
 		if e != nil {
 			return
 		}
@@ -171,7 +171,7 @@ func checkExtensions(t *testing.T, in []byte, s dialect.Scan) {
 	if _, err := out.ReadFrom(r); err != nil || int64(out.Len()) != n {
 		t.Fatalf("%q: spliced to %d bytes, said %d: %v", in, out.Len(), n, err)
 	}
-	left, e := scanBody(out.Bytes())
+	left, e := scanBody(out.Bytes(), dialect.Chat)
 	if e != nil || len(left.Extensions) != 0 || len(left.LongIDs) != len(s.LongIDs) || left.Model != s.Model {
 		t.Fatalf("%q became %q: %v", in, out.Bytes(), e)
 	}
@@ -184,7 +184,7 @@ func BenchmarkScanBody(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				if _, e := scanBody(body); e != nil {
+				if _, e := scanBody(body, dialect.Chat); e != nil {
 					b.Fatal(e)
 				}
 			}

@@ -26,7 +26,8 @@ type exchange struct {
 	r   *http.Request
 	rec *Record
 
-	model *Model // whose backends are tried: rec.Model, or its context_fallback
+	model  *Model // whose backends are tried: rec.Model's for the endpoint, or its context_fallback's
+	format Format // in which the client hears of failures
 
 	gate   gate
 	in     dialect.Request
@@ -42,13 +43,14 @@ type exchange struct {
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
-// Serve answers one chat request that api has authenticated: rt is the runtime
-// that it began with, and the first fields of rec are set. It returns when the
+// Serve answers one request of rec.Endpoint that api has authenticated: rt is the
+// runtime that it began with, and the first fields of rec are set. It returns when the
 // answer is complete or the client has left; rec then says what happened. It
 // must be called on the request's own goroutine.
 func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, rt *Runtime, rec *Record) {
 	x := exchanges.Get().(*exchange)
 	x.g, x.rt, x.w, x.r, x.rec = g, rt, w, r, rec
+	x.format = FormatOf(rec.Endpoint)
 	rec.Attempts = rec.inline[:0]
 	defer x.finish()
 	if e := x.admit(); e != nil {
@@ -67,8 +69,9 @@ func (x *exchange) admit() *apierror.Error {
 	if e != nil {
 		return e
 	}
-	x.in.Body, x.in.Header, x.in.User = body, x.r.Header, x.rec.User.ID
-	if x.in.Scan, e = scanBody(body.Bytes()); e != nil {
+	endpoint := x.rec.Endpoint
+	x.in.Endpoint, x.in.Body, x.in.Header, x.in.User = endpoint, body, x.r.Header, x.rec.User.ID
+	if x.in.Scan, e = scanBody(body.Bytes(), endpoint); e != nil {
 		return e
 	}
 	scan := &x.in.Scan
@@ -77,7 +80,7 @@ func (x *exchange) admit() *apierror.Error {
 	if !ok {
 		return x.g.unknownModel(scan.Model)
 	}
-	x.rec.Model, x.model = m, m
+	x.rec.Model, x.model = m, m.on(endpoint)
 	if e := x.permission(m); e != nil {
 		return e
 	}
@@ -85,20 +88,24 @@ func (x *exchange) admit() *apierror.Error {
 		return x.denied(err)
 	}
 	x.permit.SetHeaders(x.w.Header())
-	if m.Balancer == nil {
+	if x.model.Balancer == nil {
 		x.permit.Refund()
 		return apierror.New(apierror.NoBackendAvailable, "the model %q has no backend that can be used; tell the gateway's operator", m.Name)
 	}
 	x.meta = dialect.Meta{
+		Endpoint:  endpoint,
 		Model:     append([]byte(nil), body.Bytes()[scan.ModelValue.Start:scan.ModelValue.End]...),
 		User:      x.rec.User.ID,
 		WantUsage: scan.IncludeUsage,
+	}
+	if scan.ModelValue.IsZero() { // the endpoint has one for requests that name none
+		x.meta.Model = jsonText(scan.Model)
 	}
 	x.inputBytes = len(body.Bytes())
 	x.pick.Tags, x.pick.AllTags, x.pick.Only = x.rec.User.Tags, x.rec.User.Admin, scan.Backend
 	x.gate.w, x.gate.rc = x.w, http.NewResponseController(x.w)
 	x.gate.stream, x.gate.keepalive = scan.Stream, x.rt.limits.keepalive
-	if scan.Stream && x.rt.limits.resume {
+	if scan.Stream && x.rt.limits.resume && endpoint == dialect.Chat {
 		x.said = &said{}
 	}
 	if scan.Stream {
@@ -115,7 +122,9 @@ func (x *exchange) permission(m *Model) *apierror.Error {
 		return apierror.New(apierror.ModelNotAllowed, "you may not use the model %q; GET /v1/models lists those you may", m.Name).WithParam("model")
 	case x.in.Scan.Backend != "" && !u.Admin:
 		return apierror.New(apierror.BackendPinDenied, "only an administrator may choose the backend; leave the field backend out").WithParam("backend")
-	case !m.allowsTags(u):
+	case x.model == nil:
+		return unsupportedEndpoint(m, x.rec.Endpoint)
+	case !x.model.allowsTags(u):
 		return noBackend(&loadbalance.Unavailable{Reason: loadbalance.ReasonTags})
 	}
 	return nil
@@ -143,22 +152,15 @@ func (x *exchange) fail(e *apierror.Error) {
 	x.gate.final(func(open bool) {
 		if open {
 			x.rec.Status = http.StatusOK
-			_, _ = x.w.Write(errorFrame(nil, e))
+			_, _ = x.w.Write(x.format.Break(nil, e, x.rec.RequestID))
 			return
 		}
 		x.rec.Status = e.Status
 		h := x.w.Header()
 		delete(h, "Cache-Control")
 		x.backendHeader(h)
-		e.Write(x.w)
+		x.format.Fail(x.w, e)
 	})
-}
-
-// errorFrame appends the in-band form of e and the terminator.
-func errorFrame(dst []byte, e *apierror.Error) []byte {
-	dst = append(dst, "data: "...)
-	dst = append(dst, e.Body()...)
-	return append(dst, "\n\ndata: [DONE]\n\n"...)
 }
 
 // backendHeader names the backend that answered.

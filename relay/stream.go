@@ -24,8 +24,6 @@ const (
 	bytesPerToken = 4
 )
 
-var doneFrame = []byte("data: [DONE]\n\n")
-
 // pump carries one streamed answer from the upstream to the client.
 type pump struct {
 	x    *exchange

@@ -7,6 +7,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/sse"
 )
 
@@ -21,7 +22,7 @@ func (p *pump) over() verdict {
 	if err := p.close(); err != nil {
 		return p.failed(err)
 	}
-	p.out = append(p.out, doneFrame...)
+	p.out = x.format.Done(p.out)
 	early := x.left()
 	// Where the upstream's end is there too, the last events go out with ours.
 	ended := p.finished()
@@ -143,7 +144,11 @@ func (p *pump) faulted(fault *apierror.Error) verdict {
 // frame sends what is whole and then the error.
 func (p *pump) frame(kind loadbalance.Kind, e *apierror.Error) verdict {
 	p.x.rec.Error = e
-	p.out = errorFrame(p.out, e)
+	if b, ok := p.dec.(dialect.Breaker); ok {
+		p.out = b.Break(p.out, e)
+	} else {
+		p.out = p.x.format.Break(p.out, e, p.x.rec.RequestID)
+	}
 	if !p.flush() {
 		p.x.clientLeft = true
 	}

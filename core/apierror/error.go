@@ -25,31 +25,32 @@ type Code string
 
 // The causes.
 const (
-	MissingAPIKey      Code = "missing_api_key"
-	InvalidAPIKey      Code = "invalid_api_key"
-	UserDisabled       Code = "user_disabled"
-	ModelNotAllowed    Code = "model_not_allowed"
-	NoBackendForTags   Code = "no_backend_for_tags"
-	BackendPinDenied   Code = "backend_pin_not_allowed"
-	AdminRequired      Code = "admin_required"
-	InvalidJSON        Code = "invalid_json"
-	InvalidValue       Code = "invalid_value"
-	UnsupportedMedia   Code = "unsupported_media_type"
-	RequestTooLarge    Code = "request_too_large"
-	RequestTimeout     Code = "request_timeout"
-	ModelNotFound      Code = "model_not_found"
-	NotFound           Code = "not_found"
-	MethodNotAllowed   Code = "method_not_allowed"
-	RateLimitExceeded  Code = "rate_limit_exceeded"
-	NoBackendAvailable Code = "no_backend_available"
-	Unreachable        Code = "upstream_unreachable"
-	UpstreamTimeout    Code = "upstream_timeout"
-	UpstreamAuth       Code = "upstream_auth_failed"
-	UpstreamRateLimit  Code = "upstream_rate_limited"
-	UpstreamError      Code = "upstream_error"
-	StreamInterrupted  Code = "stream_interrupted"
-	ClientClosed       Code = "client_closed_request"
-	Internal           Code = "internal_error"
+	MissingAPIKey       Code = "missing_api_key"
+	InvalidAPIKey       Code = "invalid_api_key"
+	UserDisabled        Code = "user_disabled"
+	ModelNotAllowed     Code = "model_not_allowed"
+	NoBackendForTags    Code = "no_backend_for_tags"
+	BackendPinDenied    Code = "backend_pin_not_allowed"
+	AdminRequired       Code = "admin_required"
+	InvalidJSON         Code = "invalid_json"
+	InvalidValue        Code = "invalid_value"
+	UnsupportedMedia    Code = "unsupported_media_type"
+	RequestTooLarge     Code = "request_too_large"
+	RequestTimeout      Code = "request_timeout"
+	ModelNotFound       Code = "model_not_found"
+	NotFound            Code = "not_found"
+	MethodNotAllowed    Code = "method_not_allowed"
+	UnsupportedEndpoint Code = "unsupported_endpoint"
+	RateLimitExceeded   Code = "rate_limit_exceeded"
+	NoBackendAvailable  Code = "no_backend_available"
+	Unreachable         Code = "upstream_unreachable"
+	UpstreamTimeout     Code = "upstream_timeout"
+	UpstreamAuth        Code = "upstream_auth_failed"
+	UpstreamRateLimit   Code = "upstream_rate_limited"
+	UpstreamError       Code = "upstream_error"
+	StreamInterrupted   Code = "stream_interrupted"
+	ClientClosed        Code = "client_closed_request"
+	Internal            Code = "internal_error"
 )
 
 // StatusClientClosed is logged, never sent: the client has gone.
@@ -63,31 +64,32 @@ type row struct {
 // table says what each cause answers with. It is read only. An answer that an
 // upstream gave and that is passed on has no row: it keeps what the upstream said.
 var table = map[Code]row{
-	MissingAPIKey:      {http.StatusUnauthorized, TypeInvalidRequest},
-	InvalidAPIKey:      {http.StatusUnauthorized, TypeInvalidRequest},
-	UserDisabled:       {http.StatusForbidden, TypePermission},
-	ModelNotAllowed:    {http.StatusForbidden, TypePermission},
-	NoBackendForTags:   {http.StatusForbidden, TypePermission},
-	BackendPinDenied:   {http.StatusForbidden, TypePermission},
-	AdminRequired:      {http.StatusForbidden, TypePermission},
-	InvalidJSON:        {http.StatusBadRequest, TypeInvalidRequest},
-	InvalidValue:       {http.StatusBadRequest, TypeInvalidRequest},
-	UnsupportedMedia:   {http.StatusUnsupportedMediaType, TypeInvalidRequest},
-	RequestTooLarge:    {http.StatusRequestEntityTooLarge, TypeInvalidRequest},
-	RequestTimeout:     {http.StatusRequestTimeout, TypeInvalidRequest},
-	ModelNotFound:      {http.StatusNotFound, TypeInvalidRequest},
-	NotFound:           {http.StatusNotFound, TypeInvalidRequest},
-	MethodNotAllowed:   {http.StatusMethodNotAllowed, TypeInvalidRequest},
-	RateLimitExceeded:  {http.StatusTooManyRequests, TypeRateLimit},
-	NoBackendAvailable: {http.StatusServiceUnavailable, TypeServer},
-	Unreachable:        {http.StatusBadGateway, TypeServer},
-	UpstreamTimeout:    {http.StatusGatewayTimeout, TypeServer},
-	UpstreamAuth:       {http.StatusBadGateway, TypeServer},
-	UpstreamRateLimit:  {http.StatusTooManyRequests, TypeRateLimit},
-	UpstreamError:      {http.StatusBadGateway, TypeServer},
-	StreamInterrupted:  {http.StatusBadGateway, TypeServer}, // in-band only; the status is for the log
-	ClientClosed:       {StatusClientClosed, TypeServer},
-	Internal:           {http.StatusInternalServerError, TypeServer},
+	MissingAPIKey:       {http.StatusUnauthorized, TypeInvalidRequest},
+	InvalidAPIKey:       {http.StatusUnauthorized, TypeInvalidRequest},
+	UserDisabled:        {http.StatusForbidden, TypePermission},
+	ModelNotAllowed:     {http.StatusForbidden, TypePermission},
+	NoBackendForTags:    {http.StatusForbidden, TypePermission},
+	BackendPinDenied:    {http.StatusForbidden, TypePermission},
+	AdminRequired:       {http.StatusForbidden, TypePermission},
+	InvalidJSON:         {http.StatusBadRequest, TypeInvalidRequest},
+	InvalidValue:        {http.StatusBadRequest, TypeInvalidRequest},
+	UnsupportedMedia:    {http.StatusUnsupportedMediaType, TypeInvalidRequest},
+	RequestTooLarge:     {http.StatusRequestEntityTooLarge, TypeInvalidRequest},
+	RequestTimeout:      {http.StatusRequestTimeout, TypeInvalidRequest},
+	ModelNotFound:       {http.StatusNotFound, TypeInvalidRequest},
+	NotFound:            {http.StatusNotFound, TypeInvalidRequest},
+	MethodNotAllowed:    {http.StatusMethodNotAllowed, TypeInvalidRequest},
+	UnsupportedEndpoint: {http.StatusNotFound, TypeInvalidRequest},
+	RateLimitExceeded:   {http.StatusTooManyRequests, TypeRateLimit},
+	NoBackendAvailable:  {http.StatusServiceUnavailable, TypeServer},
+	Unreachable:         {http.StatusBadGateway, TypeServer},
+	UpstreamTimeout:     {http.StatusGatewayTimeout, TypeServer},
+	UpstreamAuth:        {http.StatusBadGateway, TypeServer},
+	UpstreamRateLimit:   {http.StatusTooManyRequests, TypeRateLimit},
+	UpstreamError:       {http.StatusBadGateway, TypeServer},
+	StreamInterrupted:   {http.StatusBadGateway, TypeServer}, // in-band only; the status is for the log
+	ClientClosed:        {StatusClientClosed, TypeServer},
+	Internal:            {http.StatusInternalServerError, TypeServer},
 }
 
 // Error is one error answer. It is a Go error too; its text is for logs.

@@ -56,6 +56,7 @@ var causes = map[apierror.Code]struct {
 	"model_not_found":         {404, "invalid_request_error"},
 	"not_found":               {404, "invalid_request_error"},
 	"method_not_allowed":      {405, "invalid_request_error"},
+	"unsupported_endpoint":    {404, "invalid_request_error"},
 	"rate_limit_exceeded":     {429, "rate_limit_error"},
 	"no_backend_available":    {503, "server_error"},
 	"upstream_unreachable":    {502, "server_error"},

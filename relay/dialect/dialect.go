@@ -23,9 +23,11 @@ type Upstream struct {
 	UserAgent string   // names Berry to the provider
 }
 
-// Request is one client request in OpenAI's chat format, read and scanned. It
+// Request is one client request in OpenAI's format, read and scanned. It
 // belongs to the request's goroutine; a dialect reads it only.
 type Request struct {
+	Endpoint Endpoint // what is asked for
+
 	Body   *Body       // as the client sent it, decompressed
 	Scan   Scan        // where things are in Body
 	Model  []byte      // the upstream's name of the model, to be sent, as JSON
@@ -65,6 +67,8 @@ func (u Usage) Add(v Usage) Usage {
 
 // Meta is what a decoder needs to know of the request that it answers.
 type Meta struct {
+	// Endpoint is what was asked for.
+	Endpoint Endpoint
 	// Model is the name that the answer must carry, what the client asked for, as JSON.
 	Model []byte
 	// User is the id of who asks: what a dialect remembers of an answer is for
@@ -81,6 +85,9 @@ type Meta struct {
 // Dialect is one upstream wire format, bound to one Upstream. Values are safe
 // for concurrent use.
 type Dialect interface {
+	// Serves reports whether this format has the endpoint. Only requests of such
+	// an endpoint are given to Encode, and only their answers to Decode and Stream.
+	Serves(e Endpoint) bool
 	// Encode makes the upstream request for one attempt. It may be called again
 	// for a retry and does not keep in, nor change anything in it but Dropped and
 	// OlderCalls.
@@ -133,6 +140,14 @@ type StreamDecoder interface {
 type BareDecoder interface {
 	StreamDecoder
 	Bare(dst, data []byte) ([]byte, State, error)
+}
+
+// Breaker is a StreamDecoder whose streams end badly in a way of their own, such
+// as with an event that continues a numbering: Break appends to dst what tells
+// the client of e, as a whole, in place of the endpoint's usual form.
+type Breaker interface {
+	StreamDecoder
+	Break(dst []byte, e *apierror.Error) []byte
 }
 
 // State is what one upstream event amounted to.

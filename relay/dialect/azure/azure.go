@@ -1,4 +1,4 @@
-// Package azure is the dialect of Azure OpenAI: OpenAI's chat format at other
+// Package azure is the dialect of Azure OpenAI: OpenAI's format at other
 // addresses, with another header for the key, and with chunks that tell of
 // content filters and that other clients stumble over.
 //
@@ -71,6 +71,22 @@ func named(h config.Headers, name string) bool {
 	return false
 }
 
+// Serves implements dialect.Dialect.
+func (d *Dialect) Serves(e dialect.Endpoint) bool {
+	return byDeployment(e) || e == dialect.Responses
+}
+
+// byDeployment reports whether the classic addresses name the deployment.
+func byDeployment(e dialect.Endpoint) bool {
+	switch e {
+	case dialect.Chat, dialect.Completions, dialect.Embeddings,
+		dialect.Transcriptions, dialect.Translations, dialect.Speech,
+		dialect.ImageGenerations, dialect.ImageEdits:
+		return true
+	}
+	return false
+}
+
 // Encode implements dialect.Dialect.
 func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Request, error) {
 	req, err := d.Dialect.Encode(ctx, in)
@@ -83,7 +99,10 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 		if err := json.Unmarshal(in.Model, &deployment); err != nil {
 			return nil, fmt.Errorf("cannot read the deployment's name: %w", err)
 		}
-		req.URL = d.root.JoinPath("openai", "deployments", url.PathEscape(deployment), "chat", "completions")
+		req.URL = d.root.JoinPath("openai", "deployments", url.PathEscape(deployment), in.Endpoint.Path())
+		if !byDeployment(in.Endpoint) {
+			req.URL = d.root.JoinPath("openai", in.Endpoint.Path())
+		}
 		req.URL.RawQuery = d.query
 	case d.query != "":
 		u := *req.URL
@@ -118,5 +137,5 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 
 // Stream implements dialect.Dialect.
 func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
-	return &decoder{Decoder: d.Dialect.Decoder(m)}
+	return &decoder{Decoder: d.Dialect.Decoder(m), chat: m.Endpoint == dialect.Chat}
 }

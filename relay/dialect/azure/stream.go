@@ -17,6 +17,7 @@ import (
 // must have.
 type decoder struct {
 	*openai.Decoder
+	chat        bool   // not completions, whose choices have no delta
 	id, created string // the answer's, as JSON; "" until known
 	edits       []dialect.Edit
 	mended      []byte
@@ -101,7 +102,7 @@ func (d *decoder) choice(c *cursor.Cursor) bool {
 		return ok
 	})
 	switch {
-	case delta:
+	case delta, !d.chat:
 	case members == 0:
 		d.edits = append(d.edits, insert(start+1, `"delta":{}`))
 	default:
@@ -134,7 +135,11 @@ func (d *decoder) heads(data []byte, in head) {
 		d.set(in.created, "created", d.created)
 	}
 	if len(object) > 0 && !isText(object) {
-		d.set(in.object, "object", `"chat.completion.chunk"`)
+		name := `"text_completion"`
+		if d.chat {
+			name = `"chat.completion.chunk"`
+		}
+		d.set(in.object, "object", name)
 	}
 }
 

@@ -79,6 +79,9 @@ func New(up dialect.Upstream, t *Thoughts) *Dialect {
 	}
 }
 
+// Serves implements dialect.Dialect.
+func (d *Dialect) Serves(e dialect.Endpoint) bool { return e == dialect.Chat }
+
 // forwarded are the client's headers that go upstream; no other does.
 var forwarded = [...]string{"Anthropic-Beta", "Traceparent", "Tracestate"}
 

@@ -85,6 +85,9 @@ func modelPath(model string) string {
 	return "models/" + url.PathEscape(model)
 }
 
+// Serves implements dialect.Dialect.
+func (d *Dialect) Serves(e dialect.Endpoint) bool { return e == dialect.Chat }
+
 // forwarded are the client's headers that go upstream; no other does.
 var forwarded = [...]string{"Traceparent", "Tracestate"}
 

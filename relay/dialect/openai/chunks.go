@@ -51,6 +51,9 @@ func AppendChunks(dst, body []byte, m *dialect.Meta) ([]byte, error) {
 	if err := json.Unmarshal(body, &w); err != nil {
 		return dst, fmt.Errorf("cannot read the answer: %w", err)
 	}
+	if m.Endpoint == dialect.Completions {
+		return appendTexts(dst, body, m)
+	}
 	emit := func(usage json.RawMessage, choices ...chunkChoice) error {
 		if choices == nil {
 			choices = []chunkChoice{}

@@ -1,5 +1,5 @@
-// Package openai is the dialect of providers that speak OpenAI's chat format:
-// the client's own, so that bytes pass through and only what must change does.
+// Package openai is the dialect of providers that speak OpenAI's format: the
+// client's own, so that bytes pass through and only what must change does.
 //
 // relay binds one Dialect to each such provider and calls it per request.
 package openai
@@ -20,9 +20,9 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
-// Dialect is OpenAI's chat format at one provider.
+// Dialect is OpenAI's format at one provider.
 type Dialect struct {
-	blank         *http.Request // what all requests have in common
+	blank         [dialect.Endpoints]*http.Request // what an endpoint's requests have in common
 	list          *url.URL
 	plain, stream http.Header // shared by all requests that add nothing
 	askUsage      bool
@@ -53,9 +53,8 @@ func New(up dialect.Upstream) *Dialect {
 	if limit == config.TokenLimitAsSent {
 		limit = ""
 	}
-	to := up.Base.JoinPath("chat", "completions")
 	return &Dialect{
-		blank: &http.Request{Method: http.MethodPost, URL: to, Host: to.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
+		blank: blanks(up),
 		list:  up.Base.JoinPath("models"),
 		plain: h, stream: stream, askUsage: up.Provider.StreamUsage, tokenLimit: limit,
 		keepExtra: strings.HasSuffix(up.Base.Hostname(), ".googleapis.com"),
@@ -86,7 +85,7 @@ func (d *Dialect) header(in *dialect.Request) http.Header {
 func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Request, error) {
 	edits := d.edits(in)
 	body, n := in.Body.Splice(edits)
-	req := d.blank.WithContext(ctx)
+	req := d.blank[in.Endpoint].WithContext(ctx)
 	req.Header, req.Body, req.ContentLength = d.header(in), body, n
 	// A connection that the upstream closed while it was idle costs nothing:
 	// the transport takes another one, as long as nothing was written.
@@ -103,25 +102,16 @@ const usageOption = `"include_usage":true`
 func (d *Dialect) edits(in *dialect.Request) []dialect.Edit {
 	s := &in.Scan
 	edits := make([]dialect.Edit, 0, 4)
-	edits = append(edits, dialect.Edit{Span: s.ModelValue, Text: in.Model})
-	var drop dialect.Span
-	switch {
-	case !s.Stream, s.IncludeUsage && d.askUsage:
-	case !d.askUsage:
-		drop = s.OptionsMember
-	case s.OptionsMember.IsZero():
-		edits = append(edits, insert(s.Open, `"stream_options":{`+usageOption+`},`))
-	case s.OptionsNull:
-		edits = append(edits, dialect.Edit{Span: s.OptionsValue, Text: []byte(`{` + usageOption + `}`)})
-	case !s.UsageValue.IsZero():
-		edits = append(edits, dialect.Edit{Span: s.UsageValue, Text: []byte("true")})
-	case s.OptionsEmpty:
-		edits = append(edits, insert(s.OptionsValue.Start+1, usageOption))
-	default:
-		edits = append(edits, insert(s.OptionsValue.Start+1, usageOption+","))
+	out := [...]dialect.Span{s.BackendMember, {}, {}}
+	if !s.ModelValue.IsZero() {
+		edits = append(edits, dialect.Edit{Span: s.ModelValue, Text: in.Model})
+	} else {
+		edits, out[0] = nameModel(edits, in), dialect.Span{}
 	}
-	out := [...]dialect.Span{s.BackendMember, drop, {}}
-	if d.tokenLimit != "" {
+	if s.Stream && generates(in.Endpoint) {
+		edits, out[1] = d.usageEdits(edits, s)
+	}
+	if d.tokenLimit != "" && in.Endpoint == dialect.Chat {
 		edits, out[2] = renameLimit(edits, in.Body.Bytes(), d.tokenLimit)
 	}
 	slices.SortFunc(out[:], func(a, b dialect.Span) int { return a.Start - b.Start })
@@ -138,6 +128,27 @@ func (d *Dialect) edits(in *dialect.Request) []dialect.Edit {
 	return edits
 }
 
+// usageEdits appends what makes a streamed answer tell its usage. drop is the
+// member that must go where the provider is not to be asked.
+func (d *Dialect) usageEdits(edits []dialect.Edit, s *dialect.Scan) (_ []dialect.Edit, drop dialect.Span) {
+	switch {
+	case s.IncludeUsage && d.askUsage:
+	case !d.askUsage:
+		drop = s.OptionsMember
+	case s.OptionsMember.IsZero():
+		edits = append(edits, insert(s.Open, `"stream_options":{`+usageOption+`},`))
+	case s.OptionsNull:
+		edits = append(edits, dialect.Edit{Span: s.OptionsValue, Text: []byte(`{` + usageOption + `}`)})
+	case !s.UsageValue.IsZero():
+		edits = append(edits, dialect.Edit{Span: s.UsageValue, Text: []byte("true")})
+	case s.OptionsEmpty:
+		edits = append(edits, insert(s.OptionsValue.Start+1, usageOption))
+	default:
+		edits = append(edits, insert(s.OptionsValue.Start+1, usageOption+","))
+	}
+	return edits, drop
+}
+
 func insert(at int, text string) dialect.Edit {
 	return dialect.Edit{Span: dialect.Span{Start: at, End: at}, Text: []byte(text)}
 }
@@ -151,10 +162,13 @@ func shortID(id []byte) []byte {
 	return append(out, '"')
 }
 
-var errNoAnswer = errors.New("the answer is not a chat completion")
+var errNoAnswer = errors.New("the answer is not one of this endpoint")
 
 // Decode implements dialect.Dialect.
 func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
+	if !generates(m.Endpoint) {
+		return decodeList(body, m)
+	}
 	var a answer
 	if !a.read(body, keep{usage: true, reasoning: !m.DropReasoning}) {
 		return nil, dialect.Usage{}, errNoAnswer

@@ -2,8 +2,8 @@ package api
 
 import "net/http"
 
-// chat relays a chat completion.
-func (x *exchange) chat() {
+// relay has the request answered by a backend of the model that it names.
+func (x *exchange) relay() {
 	x.served = true
 	if d := x.server.decisions.take(); d != nil {
 		x.rec.Decision = &d.pick

@@ -1,0 +1,73 @@
+package dialect
+
+// Endpoint is what a client asks a model for. The zero value is Chat.
+type Endpoint uint8
+
+// The endpoints.
+const (
+	Chat             Endpoint = iota // /v1/chat/completions
+	Completions                      // /v1/completions, the older form of text generation
+	Embeddings                       // /v1/embeddings
+	Moderations                      // /v1/moderations
+	Responses                        // /v1/responses
+	ImageGenerations                 // /v1/images/generations
+	ImageEdits                       // /v1/images/edits
+	ImageVariations                  // /v1/images/variations
+	Transcriptions                   // /v1/audio/transcriptions
+	Translations                     // /v1/audio/translations
+	Speech                           // /v1/audio/speech
+	Messages                         // /v1/messages, Anthropic's form of a chat
+	CountTokens                      // /v1/messages/count_tokens
+)
+
+// Endpoints is how many there are: each is below it.
+const Endpoints = int(CountTokens) + 1
+
+// String returns the endpoint as metrics, logs, decisions and errors show it,
+// such as "chat/completions".
+func (e Endpoint) String() string { return e.Path() }
+
+// Path is where the endpoint is found below an OpenAI-format base URL, without
+// a slash at its ends; for Messages and CountTokens below the same place of
+// Anthropic's API.
+func (e Endpoint) Path() string {
+	switch e {
+	case Chat:
+		return "chat/completions"
+	case Completions:
+		return "completions"
+	case Embeddings:
+		return "embeddings"
+	case Moderations:
+		return "moderations"
+	case Responses:
+		return "responses"
+	case ImageGenerations:
+		return "images/generations"
+	case ImageEdits:
+		return "images/edits"
+	case ImageVariations:
+		return "images/variations"
+	case Transcriptions:
+		return "audio/transcriptions"
+	case Translations:
+		return "audio/translations"
+	case Speech:
+		return "audio/speech"
+	case Messages:
+		return "messages"
+	case CountTokens:
+		return "messages/count_tokens"
+	}
+	return "unknown"
+}
+
+// Streams reports whether a request of this endpoint may ask for a stream by
+// its field stream. Elsewhere that field is left to the upstream.
+func (e Endpoint) Streams() bool {
+	switch e {
+	case Embeddings, Moderations, ImageVariations, Translations, Speech, CountTokens:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,49 @@
+package relay
+
+import (
+	"net/http"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// Format is the form in which a client hears of failures, and how a good
+// stream of its ends. The zero value is chat's.
+type Format uint8
+
+// The formats.
+const (
+	// FormatChat is OpenAI's envelope; a stream ends with [DONE], whatever came of it.
+	FormatChat Format = iota
+	// FormatOpenAI is the same envelope; a stream ends without a word.
+	FormatOpenAI
+)
+
+// FormatOf is the format that the clients of an endpoint read.
+func FormatOf(e dialect.Endpoint) Format {
+	switch e {
+	case dialect.Chat, dialect.Completions:
+		return FormatChat
+	}
+	return FormatOpenAI
+}
+
+// Fail answers with e as a whole. Nothing may have been written before; the
+// header has the request's id already.
+func (f Format) Fail(w http.ResponseWriter, e *apierror.Error) { e.Write(w) }
+
+// Break appends what ends a stream badly: the in-band form of e, and the
+// terminator where the format has one. requestID is the request's.
+func (f Format) Break(dst []byte, e *apierror.Error, requestID string) []byte {
+	dst = append(dst, "data: "...)
+	dst = append(dst, e.Body()...)
+	return f.Done(append(dst, "\n\n"...))
+}
+
+// Done appends what ends a good stream.
+func (f Format) Done(dst []byte) []byte {
+	if f == FormatChat {
+		dst = append(dst, "data: [DONE]\n\n"...)
+	}
+	return dst
+}
