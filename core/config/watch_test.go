@@ -141,6 +141,23 @@ func TestWatchSwappedFolder(t *testing.T) {
 	w.wait("a write behind the link")
 }
 
+// A swap whose old folder stays, as the first one of a volume's may for a while:
+// only the link in between says that another file is meant.
+func TestWatchSwappedLinkAlone(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"..1": watchable, "..2": watchable + "# 2\n"} {
+		do(t, os.Mkdir(filepath.Join(dir, name), 0o700))
+		put(t, filepath.Join(dir, name, "config.toml"), text)
+	}
+	do(t, os.Symlink("..1", filepath.Join(dir, "..data")))
+	path := filepath.Join(dir, "config.toml")
+	do(t, os.Symlink(filepath.Join("..data", "config.toml"), path))
+	w := watch(t, path)
+	do(t, os.Symlink("..2", filepath.Join(dir, "..data_tmp")))
+	do(t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
+	w.wait("the swap")
+}
+
 // A link into another folder: what it leads to is watched, and where it leads.
 func TestWatchLink(t *testing.T) {
 	here, there := t.TempDir(), t.TempDir()
