@@ -156,6 +156,28 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
+// A socket that no connection is refused on may be somebody's who is only busy,
+// or who takes datagrams, as here: it stays, and the start fails.
+func TestUnixSocketOfAnotherKind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "other.sock")
+	other, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	b := start(t, setup{})
+	s, err := api.New(b.load(setup{settings: "bind_address = \"unix:" + path + "\"\n"}), api.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(); err == nil || !strings.Contains(err.Error(), "cannot listen on unix:"+path) {
+		t.Errorf("listening on another's socket: %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the socket was removed: %v", err)
+	}
+}
+
 // The operator's routes may have a socket of their own.
 func TestAdminUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
