@@ -3,7 +3,7 @@ package relay
 import (
 	"context"
 	"io"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -28,23 +28,39 @@ func (x *exchange) upstreamContext() context.Context {
 }
 
 // watchClient lets an attempt outlive the client within the bounds, where that
-// is set. The caller calls stop when the attempt is over.
+// is set. The caller calls stop when the attempt is over: the exchange is not
+// touched any more from then on, also by a leaving that is being noted at that
+// very moment.
 func (x *exchange) watchClient(cancel context.CancelCauseFunc) (stop func()) {
 	if !x.rt.limits.readOn {
 		return func() {}
 	}
-	counted := atomic.Bool{}
+	var (
+		mu            sync.Mutex // guards what follows
+		over, counted bool
+	)
 	release := context.AfterFunc(x.r.Context(), func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return
+		}
 		if x.g.readingOn.Add(1) > readOnMost {
 			x.g.readingOn.Add(-1)
 			cancel(errGone)
 			return
 		}
-		counted.Store(true)
+		counted = true
 		x.gate.leave(readOnTime)
 	})
 	return func() {
-		if !release() && counted.Swap(false) {
+		if release() {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		if counted {
 			x.g.readingOn.Add(-1)
 		}
 	}

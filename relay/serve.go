@@ -198,8 +198,7 @@ func (x *exchange) finish() {
 	x.permit.Release()
 	rec.Duration = time.Since(rec.Start)
 	x.g.observer.Finished(rec)
-	// One whose client's leaving may be being noted just now is left alone.
-	if still && !x.rt.limits.readOn {
+	if still {
 		x.recycle()
 	}
 }
