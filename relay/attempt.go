@@ -37,6 +37,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 		Why: try.why, Pause: try.pause, Start: time.Now(), Kind: loadbalance.Cancelled, target: t,
 	})
 	a := x.rec.Last()
+	note(&t.use.asked, x.rec.Endpoint)
 	x.g.observer.Selected(x.rec, a)
 
 	ctx, cancel := context.WithCancelCause(x.upstreamContext())
@@ -51,6 +52,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 			Kind: v.kind, Status: a.Status, FirstContent: a.FirstContent, Duration: a.Duration, RetryAfter: v.wait,
 		}
 		if v.kind == loadbalance.Success {
+			note(&t.use.served, x.rec.Endpoint)
 			o.InputTokens, o.OutputTokens = a.Usage.Input, a.Usage.Output
 		}
 		try.lease.Report(o)

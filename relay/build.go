@@ -126,7 +126,7 @@ func (g *Gateway) model(rt *Runtime, id string, mc config.Model) (*Model, error)
 		}
 		m.Listings = append(m.Listings, l)
 		m.targets = append(m.targets, target{
-			up: up, listing: l, backend: l.Backend(), model: jsonText(l.Model),
+			up: up, listing: l, backend: l.Backend(), use: g.uses.of(l.Backend()), model: jsonText(l.Model),
 			providerHeader: []string{l.Provider}, modelHeader: []string{l.Model},
 		})
 	}

@@ -47,6 +47,7 @@ type Gateway struct {
 	signatures gemini.Signatures
 	thoughts   claude.Thoughts
 	current    atomic.Pointer[Runtime]
+	uses       uses
 	// readingOn counts the answers that are read on without their client.
 	readingOn atomic.Int64
 
@@ -115,7 +116,9 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 func (g *Gateway) swap(rt *Runtime, dials transports) {
 	g.current.Store(rt)
 	g.fleet.SetPolicy(Policy(rt.Config))
-	g.fleet.Retain(rt.backendIDs())
+	ids := rt.backendIDs()
+	g.fleet.Retain(ids)
+	g.uses.retain(ids)
 	g.limiter.Configure(rt.Keys.Users())
 	g.transports.closeUnless(dials)
 	g.transports = dials

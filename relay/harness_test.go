@@ -21,6 +21,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -165,7 +166,17 @@ func (b *berry) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	b.gw.Serve(w, r, rt, &relay.Record{RequestID: "id", User: user, Start: time.Now()})
+	b.gw.Serve(w, r, rt, &relay.Record{RequestID: "id", User: user, Start: time.Now(), Endpoint: endpointOf(r.URL.Path)})
+}
+
+// endpointOf is what a path asks for.
+func endpointOf(path string) dialect.Endpoint {
+	for e := range dialect.Endpoints {
+		if path == "/v1/"+dialect.Endpoint(e).Path() {
+			return dialect.Endpoint(e)
+		}
+	}
+	return dialect.Chat
 }
 
 // observer keeps what it is told.
@@ -211,7 +222,12 @@ type answer struct {
 
 func (b *berry) post(body string) answer {
 	b.t.Helper()
-	resp := b.open(context.Background(), body)
+	return b.postTo(dialect.Chat, body)
+}
+
+func (b *berry) postTo(e dialect.Endpoint, body string) answer {
+	b.t.Helper()
+	resp := b.openOn(context.Background(), e, body)
 	defer resp.Body.Close()
 	all, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -222,7 +238,12 @@ func (b *berry) post(body string) answer {
 
 func (b *berry) open(ctx context.Context, body string) *http.Response {
 	b.t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/v1/chat/completions", strings.NewReader(body))
+	return b.openOn(ctx, dialect.Chat, body)
+}
+
+func (b *berry) openOn(ctx context.Context, e dialect.Endpoint, body string) *http.Response {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/v1/"+e.Path(), strings.NewReader(body))
 	if err != nil {
 		b.t.Fatal(err)
 	}

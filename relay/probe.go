@@ -164,7 +164,11 @@ func (p prober) Probe(ctx context.Context, c loadbalance.Check) []loadbalance.Ou
 	if up.Provider.Discover {
 		one.heard = func(r result) { p.g.discovery.take(one, r, checkReading) }
 	}
-	for i, r := range one.run(ctx, c) {
+	results := one.run(ctx, c, &p.g.uses)
+	if len(results) == 0 {
+		return nil
+	}
+	for i, r := range results {
 		if r.noEndpoint() {
 			return nil
 		}
@@ -177,13 +181,17 @@ func (p prober) Probe(ctx context.Context, c loadbalance.Check) []loadbalance.Ou
 	return out
 }
 
-// run makes one check; the results are parallel to c.IDs.
-func (p *probe) run(ctx context.Context, c loadbalance.Check) []result {
+// run makes one check; the results are parallel to c.IDs, and empty where there
+// is nothing that could be asked.
+func (p *probe) run(ctx context.Context, c loadbalance.Check, u *uses) []result {
 	out := make([]result, len(c.IDs))
 	switch c.Kind {
 	case loadbalance.CheckChat:
 		for i, id := range c.IDs {
-			out[i] = p.chat(ctx, question{model: upstreamModel(c.Group, id), tokens: probeTokens})
+			var ok bool
+			if out[i], ok = p.prove(ctx, upstreamModel(c.Group, id), u.of(id).probes()); !ok {
+				return nil
+			}
 		}
 	case loadbalance.CheckConnect:
 		r := p.connect(ctx)

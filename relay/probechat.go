@@ -21,11 +21,12 @@ const (
 	testTokens = 16
 )
 
-// question is one chat of a probe.
+// question is what a probe asks of a model.
 type question struct {
-	model  string // the upstream's name
-	stream bool
-	tokens int // most tokens of the answer
+	endpoint dialect.Endpoint
+	model    string // the upstream's name
+	stream   bool
+	tokens   int // most tokens of the answer
 	// newLimit bounds the tokens by max_completion_tokens: models that reason
 	// refuse max_tokens, and most others know nothing else.
 	newLimit bool
@@ -52,10 +53,27 @@ func (p *probe) chats(ctx context.Context, models []string) result {
 	return r
 }
 
+// prove asks the model for what the endpoints offer, one after the other until
+// it answers one; ok is false when there is none. What the first one brought is
+// the result if none is answered: only there does the model's refusal of the
+// question pass, because what it was never seen to do it may refuse for ever.
+func (p *probe) prove(ctx context.Context, model string, endpoints []dialect.Endpoint) (r result, ok bool) {
+	for i, e := range endpoints {
+		one := p.chat(ctx, question{endpoint: e, model: model, tokens: probeTokens})
+		if i == 0 || one.OK {
+			r = one
+		}
+		if one.OK {
+			break
+		}
+	}
+	return r, len(endpoints) > 0
+}
+
 // chat sends one short message and reads the whole answer.
 func (p *probe) chat(ctx context.Context, q question) result {
 	r := p.ask(ctx, q)
-	if r.Status == http.StatusBadRequest && r.param == "max_tokens" {
+	if q.endpoint == dialect.Chat && r.Status == http.StatusBadRequest && r.param == "max_tokens" {
 		q.newLimit = true
 		r = p.ask(ctx, q)
 	}
@@ -107,18 +125,26 @@ func (p *probe) encode(ctx context.Context, q question) (*http.Request, error) {
 	model := jsonText(q.model)
 	body := dialect.NewBody(len(q.model) + 256)
 	defer body.Release()
-	text := fmt.Appendf(body.Bytes(), `{"model":%s,"messages":[{"role":"user","content":%q}],%q:%d,"stream":%t}`,
-		model, greeting, limit, q.tokens, q.stream)
+	text := body.Bytes()
+	switch q.endpoint {
+	case dialect.Chat:
+		text = fmt.Appendf(text, `{"model":%s,"messages":[{"role":"user","content":%q}],%q:%d,"stream":%t}`,
+			model, greeting, limit, q.tokens, q.stream)
+	case dialect.Completions:
+		text = fmt.Appendf(text, `{"model":%s,"prompt":%q,"max_tokens":%d}`, model, greeting, q.tokens)
+	default:
+		text = fmt.Appendf(text, `{"model":%s,"input":%q}`, model, greeting)
+	}
 	body.Set(text)
-	scan, fault := scanBody(text, dialect.Chat)
+	scan, fault := scanBody(text, q.endpoint)
 	if fault != nil {
 		return nil, fault
 	}
-	return p.up.dialect.Encode(ctx, &dialect.Request{Body: body, Scan: scan, Model: model, Header: http.Header{}})
+	return p.up.dialect.Encode(ctx, &dialect.Request{Endpoint: q.endpoint, Body: body, Scan: scan, Model: model, Header: http.Header{}})
 }
 
 func (q *question) meta() *dialect.Meta {
-	return &dialect.Meta{Model: jsonText(q.model), WantUsage: true}
+	return &dialect.Meta{Endpoint: q.endpoint, Model: jsonText(q.model), WantUsage: true}
 }
 
 // readWhole reads an answer that is one JSON text.

@@ -133,7 +133,7 @@ func TestConnectOverTLS(t *testing.T) {
 	f := func(kind loadbalance.CheckKind, want loadbalance.Kind, message string) {
 		t.Helper()
 		one := &probe{up: p.g.Current().upstreams["up"], start: time.Now()}
-		r := one.run(t.Context(), loadbalance.Check{Kind: kind, Group: "up", IDs: []string{"up:m1"}})[0]
+		r := one.run(t.Context(), loadbalance.Check{Kind: kind, Group: "up", IDs: []string{"up:m1"}}, &p.g.uses)[0]
 		if r.Kind != want || r.OK != (want == loadbalance.Success) || !strings.Contains(r.Message, message) {
 			t.Errorf("%v: %+v", kind, r)
 		}

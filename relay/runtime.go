@@ -52,6 +52,7 @@ type target struct {
 	up      *upstream
 	listing config.Listing
 	backend string // backend id
+	use     *use   // the backend's
 	model   []byte // the upstream's name of the model, as JSON
 	// What every answer of this backend carries, made once.
 	providerHeader, modelHeader []string

@@ -141,6 +141,13 @@ func (s *scanner) member(name []byte, before int) error {
 		}
 		s.scan.Backend = strict.Unquote(v)
 		s.scan.BackendMember = dialect.Span{Start: before, End: span.End}
+	case "encoding_format":
+		if s.endpoint != dialect.Embeddings {
+			return s.Skip()
+		}
+		v, _, err := s.value()
+		s.scan.Base64 = strict.Unquote(v) == "base64"
+		return err
 	case "stream_options":
 		if s.endpoint != dialect.Chat && s.endpoint != dialect.Completions {
 			return s.Skip()

@@ -36,7 +36,6 @@ type exchange struct {
 	pick   loadbalance.Request
 	ledger ledger
 
-	inputBytes int // the request body's length, for an estimate of the usage
 	clientLeft bool
 	said       *said // what a stream has sent; nil unless it may be resumed
 }
@@ -93,7 +92,7 @@ func (x *exchange) admit() *apierror.Error {
 		return apierror.New(apierror.NoBackendAvailable, "the model %q has no backend that can be used; tell the gateway's operator", m.Name)
 	}
 	x.meta = dialect.Meta{
-		Endpoint:  endpoint,
+		Endpoint: endpoint, InputBytes: len(body.Bytes()), Base64: scan.Base64,
 		Model:     append([]byte(nil), body.Bytes()[scan.ModelValue.Start:scan.ModelValue.End]...),
 		User:      x.rec.User.ID,
 		WantUsage: scan.IncludeUsage,
@@ -101,7 +100,6 @@ func (x *exchange) admit() *apierror.Error {
 	if scan.ModelValue.IsZero() { // the endpoint has one for requests that name none
 		x.meta.Model = jsonText(scan.Model)
 	}
-	x.inputBytes = len(body.Bytes())
 	x.pick.Tags, x.pick.AllTags, x.pick.Only = x.rec.User.Tags, x.rec.User.Admin, scan.Backend
 	x.gate.w, x.gate.rc = x.w, http.NewResponseController(x.w)
 	x.gate.stream, x.gate.keepalive = scan.Stream, x.rt.limits.keepalive

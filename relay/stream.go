@@ -20,8 +20,6 @@ const (
 	// drainTime is how long the upstream gets to close a stream that it said is
 	// over, so that its connection can be used again.
 	drainTime = 10 * time.Millisecond
-	// bytesPerToken is a usual ratio, for an estimate of a cut answer's usage.
-	bytesPerToken = 4
 )
 
 // pump carries one streamed answer from the upstream to the client.
@@ -179,7 +177,7 @@ func (p *pump) book() {
 	u := p.dec.Usage()
 	if u.IsZero() {
 		u = dialect.Usage{
-			Input:     tokens(x.inputBytes),
+			Input:     tokens(x.meta.InputBytes),
 			Output:    tokens(p.dec.TextBytes()),
 			Estimated: true,
 		}
@@ -187,4 +185,5 @@ func (p *pump) book() {
 	x.book(p.c, u)
 }
 
-func tokens(n int) int { return (n + bytesPerToken - 1) / bytesPerToken }
+// tokens estimates the tokens of so many bytes.
+func tokens(n int) int { return (n + dialect.BytesPerToken - 1) / dialect.BytesPerToken }

@@ -53,6 +53,9 @@ type Usage struct {
 	Estimated bool
 }
 
+// BytesPerToken is a usual ratio, for estimates.
+const BytesPerToken = 4
+
 // IsZero reports whether nothing is known.
 func (u Usage) IsZero() bool { return u == Usage{} }
 
@@ -74,6 +77,10 @@ type Meta struct {
 	// User is the id of who asks: what a dialect remembers of an answer is for
 	// the same user's requests only.
 	User string
+	// InputBytes is the length of the request's body, for an estimate of the usage.
+	InputBytes int
+	// Base64 is set when the client asked for vectors as base64.
+	Base64 bool
 	// WantUsage is set when the client asked for usage in the stream.
 	WantUsage bool
 	// DropReasoning leaves the model's reasoning text out of the answer.

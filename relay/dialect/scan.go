@@ -12,6 +12,8 @@ type Scan struct {
 	Stream bool
 	// Backend is the provider that an administrator pins the request to; "" if none.
 	Backend string
+	// Base64 is encoding_format "base64", of embeddings.
+	Base64 bool
 	// IncludeUsage is stream_options.include_usage.
 	IncludeUsage bool
 

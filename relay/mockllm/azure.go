@@ -25,14 +25,15 @@ func azureAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 	if rest, ok := strings.CutPrefix(path, "/openai/deployments/"); ok {
 		name, op, _ := strings.Cut(rest, "/")
 		deployment, err := url.PathUnescape(name)
-		if op != "chat/completions" || r.Method != http.MethodPost || err != nil || !dated(query.Get("api-version")) {
+		if r.Method != http.MethodPost || err != nil || !dated(query.Get("api-version")) {
 			return azureNotFound()
 		}
-		return azureChat(b, r, azureCall{deployment, chats})
+		return azureAsked(b, r, azureCall{deployment, openAICall{op, chats}})
+	}
+	if op, ok := strings.CutPrefix(path, "/openai/v1/"); ok && r.Method == http.MethodPost {
+		return azureAsked(b, r, azureCall{"", openAICall{op, chats}})
 	}
 	switch {
-	case path == "/openai/v1/chat/completions" && r.Method == http.MethodPost:
-		return azureChat(b, r, azureCall{"", chats})
 	case path == "/openai/v1/models" && r.Method == http.MethodGet,
 		path == "/openai/models" && r.Method == http.MethodGet && dated(query.Get("api-version")):
 		return []Step{JSON(http.StatusOK, nil, `{"object":"list","data":[{"id":"base-model","object":"model","status":"succeeded"}]}`)}
@@ -40,13 +41,13 @@ func azureAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 	return azureNotFound()
 }
 
-// azureCall is a chat and where it goes: a deployment named in the path, or "".
+// azureCall is what is asked for and where it goes: a deployment named in the path, or "".
 type azureCall struct {
 	deployment string
-	chats      *atomic.Uint64
+	openAICall
 }
 
-func azureChat(b *Behaviour, r *Seen, c azureCall) []Step {
+func azureAsked(b *Behaviour, r *Seen, c azureCall) []Step {
 	var in struct {
 		Model string `json:"model"`
 	}
@@ -56,7 +57,16 @@ func azureChat(b *Behaviour, r *Seen, c azureCall) []Step {
 	if c.deployment != "" && !b.has(c.deployment) {
 		return refuse(http.StatusNotFound, `{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}`)
 	}
-	return azureStream(openAIChat(b, r, c.chats.Add(1)))
+	switch c.op {
+	case "chat/completions":
+		return azureStream(openAIChat(b, r, c.chats.Add(1)))
+	case "moderations": // a service of its own there
+	default:
+		if steps := openAIOther(b, r, c.openAICall); steps != nil {
+			return steps
+		}
+	}
+	return azureNotFound()
 }
 
 // dated reports whether an api-version is one: 2024-10-21, 2025-01-01-preview.

@@ -28,6 +28,8 @@ func geminiAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 		return geminiList(b)
 	case r.Method == http.MethodPost && (method == "generateContent" || method == "streamGenerateContent"):
 		return geminiChat(b, r, geminiCall{model: model, stream: method == "streamGenerateContent", n: chats.Add(1)})
+	case r.Method == http.MethodPost && method == "batchEmbedContents":
+		return geminiEmbeddings(b, r, model)
 	}
 	return refuse(http.StatusNotFound, GeminiFault(404, "NOT_FOUND", "Not found: "+r.Method+" "+r.Path))
 }

@@ -30,6 +30,11 @@ func openAIAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 	switch path, _ := strings.CutSuffix(r.Path, "/"); {
 	case path == chatPath && r.Method == http.MethodPost:
 		return openAIChat(b, r, chats.Add(1))
+	case r.Method == http.MethodPost && strings.HasPrefix(path, "/v1/") && path != modelsPath:
+		if steps := openAIOther(b, r, openAICall{strings.TrimPrefix(path, "/v1/"), chats}); steps != nil {
+			return steps
+		}
+		return openAIUnknown(r)
 	case path == modelsPath && r.Method == http.MethodGet:
 		return openAIList(b)
 	case strings.HasPrefix(path, modelsPath+"/") && r.Method == http.MethodGet:
@@ -37,8 +42,31 @@ func openAIAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 	case path == chatPath || path == modelsPath:
 		return refuse(http.StatusMethodNotAllowed, Fault("Not allowed to "+r.Method+" on "+path, "invalid_request_error", "", "method_not_supported"))
 	default:
-		return refuse(http.StatusNotFound, Fault("Unknown request URL: "+r.Method+" "+r.Path, "invalid_request_error", "", "unknown_url"))
+		return openAIUnknown(r)
 	}
+}
+
+func openAIUnknown(r *Seen) []Step {
+	return refuse(http.StatusNotFound, Fault("Unknown request URL: "+r.Method+" "+r.Path, "invalid_request_error", "", "unknown_url"))
+}
+
+// openAICall is what is asked for besides chat: its path below the base URL.
+type openAICall struct {
+	op    string
+	chats *atomic.Uint64
+}
+
+// openAIOther answers all endpoints but chat; nil for one that there is not.
+func openAIOther(b *Behaviour, r *Seen, c openAICall) []Step {
+	switch c.op {
+	case "completions":
+		return openAITexts(b, r, c.chats)
+	case "embeddings":
+		return openAIEmbeddings(b, r)
+	case "moderations":
+		return openAIModerations(b, r)
+	}
+	return nil
 }
 
 func openAIKey(b *Behaviour, r *Seen) []Step {

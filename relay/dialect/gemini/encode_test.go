@@ -286,7 +286,8 @@ func TestReadList(t *testing.T) {
 	f(`{"models":[{"name":"models/a","displayName":"A"},{"name":"tunedModels/b"},{"name":"models/c"},{}]}`, []string{"a", "tunedModels/b", "models/c"}, true)
 	f(`{"models":[]}`, []string{}, true)
 	f(`{"models":[{"name":"models/a","supportedGenerationMethods":["embedContent"]},
-		{"name":"models/b","supportedGenerationMethods":["countTokens","generateContent"]}]}`, []string{"b"}, true)
+		{"name":"models/b","supportedGenerationMethods":["countTokens","generateContent"]},
+		{"name":"models/c","supportedGenerationMethods":["predict"]}]}`, []string{"a", "b"}, true)
 	f(`{"models":[{"name":"models/a"}],"nextPageToken":"x"}`, nil, true)
 	f(`{"data":[]}`, nil, false)
 	f(`{`, nil, false)

@@ -101,7 +101,7 @@ var statuses = map[string]int{
 	"CANCELLED":           http.StatusServiceUnavailable,
 	"INTERNAL":            http.StatusInternalServerError,
 	"UNKNOWN":             http.StatusInternalServerError,
-	"UNIMPLEMENTED":       http.StatusInternalServerError,
+	"UNIMPLEMENTED":       http.StatusNotImplemented,
 	"UNAVAILABLE":         http.StatusServiceUnavailable,
 	"DEADLINE_EXCEEDED":   http.StatusGatewayTimeout,
 }

@@ -1,5 +1,6 @@
 // Package gemini is the dialect of Google's Gemini API: generateContent and
-// streamGenerateContent, with OpenAI's chat format on the client's side.
+// streamGenerateContent, with OpenAI's chat format on the client's side, and
+// batchEmbedContents, with that of embeddings.
 //
 // relay binds one Dialect to each such provider and calls it per request. The
 // Signatures are the gateway's: they outlive the dialects.
@@ -86,7 +87,9 @@ func modelPath(model string) string {
 }
 
 // Serves implements dialect.Dialect.
-func (d *Dialect) Serves(e dialect.Endpoint) bool { return e == dialect.Chat }
+func (d *Dialect) Serves(e dialect.Endpoint) bool {
+	return e == dialect.Chat || e == dialect.Embeddings
+}
 
 // forwarded are the client's headers that go upstream; no other does.
 var forwarded = [...]string{"Traceparent", "Tracestate"}
@@ -97,25 +100,12 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 	if err := json.Unmarshal(in.Model, &model); err != nil {
 		return nil, err
 	}
-	asked, err := chat.Parse(in.Body.Bytes())
+	sent, method, err := d.body(in, model)
 	if err != nil {
 		return nil, err
 	}
-	e := &encoder{d: d, in: asked, model: generationOf(model)}
-	out, err := e.request()
-	if err != nil {
-		return nil, err
-	}
-	var body bytes.Buffer
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(out); err != nil {
-		return nil, err
-	}
-	in.Dropped, in.OlderCalls = chat.Dropped(e.dropped), asked.OlderCalls()
-	u := d.base.JoinPath(modelPath(model) + ":generateContent")
+	u := d.base.JoinPath(modelPath(model) + ":" + method)
 	if in.Scan.Stream {
-		u = d.base.JoinPath(modelPath(model) + ":streamGenerateContent")
 		u.RawQuery = "alt=sse"
 	}
 	h := maps.Clone(d.header)
@@ -124,7 +114,6 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 			h[name] = v
 		}
 	}
-	sent := body.Bytes()
 	req := &http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -132,6 +121,30 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(sent)), nil },
 	}
 	return req.WithContext(ctx), nil
+}
+
+// body puts a request into Gemini's form, for the method that takes it.
+func (d *Dialect) body(in *dialect.Request, model string) (sent []byte, method string, err error) {
+	if in.Endpoint == dialect.Embeddings {
+		sent, in.Dropped, err = encodeEmbeddings(in.Body.Bytes(), model)
+		return sent, "batchEmbedContents", err
+	}
+	asked, err := chat.Parse(in.Body.Bytes())
+	if err != nil {
+		return nil, "", err
+	}
+	e := &encoder{d: d, in: asked, model: generationOf(model)}
+	out, err := e.request()
+	if err != nil {
+		return nil, "", err
+	}
+	sent, err = encoded(out)
+	in.Dropped, in.OlderCalls = chat.Dropped(e.dropped), asked.OlderCalls()
+	method = "generateContent"
+	if in.Scan.Stream {
+		method = "streamGenerateContent"
+	}
+	return sent, method, err
 }
 
 // wholeList is the most models that one page of the list may have, more than
@@ -152,8 +165,8 @@ func (d *Dialect) List(ctx context.Context) (*http.Request, error) {
 }
 
 // ReadList implements dialect.Dialect. Names come without their collection,
-// but for those that the configuration writes with it. Models that generate no
-// content, such as those for embeddings, are left out. A list with another page
+// but for those that the configuration writes with it. Models that neither
+// generate content nor make vectors are left out. A list with another page
 // to follow says nothing: what it does not name may still be there.
 func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 	if !cursor.Valid(body) {
@@ -184,7 +197,13 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 
 // generates reports whether a model answers what Berry asks.
 func generates(methods gjson.Result) bool {
-	return slices.ContainsFunc(methods.Array(), func(m gjson.Result) bool { return m.Str == "generateContent" })
+	return slices.ContainsFunc(methods.Array(), func(m gjson.Result) bool {
+		switch m.Str {
+		case "generateContent", "embedContent", "batchEmbedContents":
+			return true
+		}
+		return false
+	})
 }
 
 var errNoAnswer = errors.New("the answer is not generated content")

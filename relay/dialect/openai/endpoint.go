@@ -7,6 +7,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/vector"
 )
 
 // Serves implements dialect.Dialect: all that OpenAI has.
@@ -67,6 +68,9 @@ func decodeList(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
 	ok := utf8.Valid(body) && c.ObjectDropping(func(key []byte) bool {
 		if string(key) == list(m.Endpoint) && c.Peek() == '[' {
 			found = true
+			if m.Base64 {
+				return a.vectors(c)
+			}
 			_, ok := c.Value()
 			return ok
 		}
@@ -83,5 +87,42 @@ func decodeList(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
 	if !a.model.IsZero() {
 		a.edits = append(a.edits, dialect.Edit{Span: a.model, Text: m.Model})
 	}
+	if len(a.edits) > fewEdits {
+		return rewrite(body, a.edits), a.usage, nil
+	}
 	return apply(body, a.edits), a.usage, nil
+}
+
+// vectors passes the list of vectors. One that came as numbers is to go out as
+// base64, for the client asked for it: not every provider heeds that.
+func (a *answer) vectors(c *cursor.Cursor) bool {
+	return c.Array(func() bool {
+		if c.Peek() != '{' {
+			return false
+		}
+		return c.Object(func(key []byte) bool {
+			span, ok := c.Value()
+			if raw := c.Bytes(span); ok && string(key) == "embedding" && raw[0] == '[' {
+				var text []byte
+				text, ok = vector.AppendBase64(nil, raw)
+				a.edits = append(a.edits, dialect.Edit{Span: span, Text: text})
+			}
+			return ok
+		})
+	})
+}
+
+// fewEdits are made in place.
+const fewEdits = 8
+
+// rewrite is apply for many edits: a copy, made in one go.
+func rewrite(body []byte, edits []dialect.Edit) []byte {
+	dialect.SortEdits(edits)
+	out := make([]byte, 0, len(body))
+	pos := 0
+	for _, e := range edits {
+		out = append(append(out, body[pos:e.Start]...), e.Text...)
+		pos = e.End
+	}
+	return append(out, body[pos:]...)
 }

@@ -1,0 +1,415 @@
+package relay_test
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+)
+
+// endpointModels has models of providers of several formats: u1 and u2 speak OpenAI's, g
+// Gemini's, c Claude's.
+const endpointModels = usual + `
+[models.emb-g]
+name = "emb-g"
+backends = [{ provider = "g", model = "gemini-embedding-001" }]
+[models.claude-x]
+name = "claude-x"
+backends = [{ provider = "c", model = "claude-up" }]
+[models.both]
+name = "both"
+strategy = "failover"
+[[models.both.backends]]
+provider = "c"
+model = "claude-up"
+priority = 1
+tags = ["c-only"]
+[[models.both.backends]]
+provider = "u2"
+model = "gpt-b-up"
+priority = 2
+tags = ["u-only"]
+[models.moderator]
+name = "omni-moderation-latest"
+backends = [{ provider = "u1", model = "mod-up" }]
+[users.tagged]
+token = "sk-test-2-long-enough"
+tags = ["c-only"]
+`
+
+func startFormats(t *testing.T, scripts map[string]mockllm.Script) *berry {
+	t.Helper()
+	return start(t, setup{
+		ids: []string{"u1", "u2", "g", "c"}, toml: endpointModels, scripts: scripts,
+		behaviours: map[string]mockllm.Behaviour{"g": {Format: mockllm.Gemini}, "c": {Format: mockllm.Claude}},
+		provider: func(id string, p *config.Provider) {
+			switch id {
+			case "g":
+				toGemini(id, p)
+			case "c":
+				p.BackendType = config.TypeClaude
+			}
+		},
+	})
+}
+
+// vectors are those of an answer, in order, in whichever form they came.
+func vectors(t *testing.T, body string) (all [][]float32, encoded bool) {
+	t.Helper()
+	var in struct {
+		Object string
+		Model  string
+		Data   []struct {
+			Object    string
+			Index     int
+			Embedding json.RawMessage
+		}
+		Usage map[string]int
+	}
+	if err := json.Unmarshal([]byte(body), &in); err != nil || in.Object != "list" || in.Usage["prompt_tokens"] == 0 || in.Usage["total_tokens"] == 0 {
+		t.Fatalf("%v: %s", err, body)
+	}
+	for i, d := range in.Data {
+		if d.Index != i || d.Object != "embedding" {
+			t.Errorf("vector %d: %+v", i, d)
+		}
+		var text string
+		var v []float32
+		if encoded = json.Unmarshal(d.Embedding, &text) == nil; !encoded {
+			if err := json.Unmarshal(d.Embedding, &v); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, v)
+			continue
+		}
+		raw, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for b := range slices.Chunk(raw, 4) {
+			v = append(v, math.Float32frombits(binary.LittleEndian.Uint32(b)))
+		}
+		all = append(all, v)
+	}
+	return all, encoded
+}
+
+func TestP20Embeddings(t *testing.T) {
+	three := always(mockllm.JSON(200, nil, `{"embeddings":[{"values":[0.5,-1,2]},{"values":[0.25, 1e1, 0]}]}`))
+	want := [][]float32{{0.5, -1, 2}, {0.25, 10, 0}}
+	b := startFormats(t, map[string]mockllm.Script{"g": three})
+	f := func(model, more string, base64 bool) {
+		t.Helper()
+		a := b.postTo(dialect.Embeddings, `{"model":"`+model+`","input":["a","b"]`+more+`}`)
+		if a.Status != 200 || a.Header.Get("Content-Type") != "application/json" || !strings.Contains(a.Body, `"model":"`+model+`"`) {
+			t.Fatalf("%s: %d %s", more, a.Status, a.Body)
+		}
+		got, encoded := vectors(t, a.Body)
+		if d := cmp.Diff(want, got); d != "" || encoded != base64 {
+			t.Errorf("%s: base64 %v (-want +got):\n%s", more, encoded, d)
+		}
+	}
+	f("emb-g", ``, false)
+	f("emb-g", `,"encoding_format":"float"`, false)
+	f("emb-g", `,"encoding_format":"base64"`, true)
+	seen := b.u["g"].Requests()[2]
+	if seen.Path != "/v1beta/models/gemini-embedding-001:batchEmbedContents" || seen.Query != "" ||
+		seen.Header.Get("X-Goog-Api-Key") != "provider-key-of-g" {
+		t.Errorf("%s?%s %v", seen.Path, seen.Query, seen.Header)
+	}
+	const sent = `{"requests":[{"model":"models/gemini-embedding-001","content":{"parts":[{"text":"a"}]}},` +
+		`{"model":"models/gemini-embedding-001","content":{"parts":[{"text":"b"}]}}]}` + "\n"
+	if string(seen.Body) != sent {
+		t.Errorf("sent %s", seen.Body)
+	}
+
+	// A provider in the client's own format gets the client's own words.
+	answer := func(first, second string) mockllm.Script {
+		return always(mockllm.JSON(200, nil, `{"object":"list","data":[{"object":"embedding","index":0,"embedding":`+first+`},`+
+			`{"object":"embedding","index":1,"embedding":`+second+`}],"model":"up","usage":{"prompt_tokens":2,"total_tokens":2},"zz":1}`))
+	}
+	numbers := answer("[0.5,-1,2]", "[0.25,10,0]")
+	b.u["u1"].SetScript(numbers)
+	f("gpt-a", ``, false)
+	f("gpt-a", `,"encoding_format":"float","x_unknown":12345678901234567890`, false)
+	// Not every provider heeds the form; the client's SDK reads no numbers then.
+	f("gpt-a", `,"encoding_format":"base64"`, true)
+	b.u["u1"].SetScript(answer(`"AAAAPwAAgL8AAABA"`, `"AACAPgAAIEEAAAAA"`))
+	f("gpt-a", `,"encoding_format":"base64"`, true)
+	for i, more := range []string{``, `,"encoding_format":"float","x_unknown":12345678901234567890`, `,"encoding_format":"base64"`} {
+		r := b.u["u1"].Requests()[i]
+		if want := `{"model":"gpt-a-up","input":["a","b"]` + more + `}`; r.Path != "/v1/embeddings" || string(r.Body) != want {
+			t.Errorf("%s %s, want %s", r.Path, r.Body, want)
+		}
+	}
+	rec := b.record(3)
+	if rec.Endpoint != dialect.Embeddings || rec.Usage != (dialect.Usage{Input: 2}) || rec.Stream {
+		t.Errorf("%+v", rec)
+	}
+	if rec := b.record(0); !rec.Usage.Estimated || rec.Usage.Input == 0 {
+		t.Errorf("%+v", rec.Usage)
+	}
+}
+
+// What Gemini's form cannot say is refused in the client's, or left out by name.
+func TestEmbeddingsForGemini(t *testing.T) {
+	b := startFormats(t, nil)
+	f := func(input, more string, status int, dropped, param string) {
+		t.Helper()
+		a := b.postTo(dialect.Embeddings, `{"model":"emb-g","input":`+input+more+`}`)
+		if a.Status != status || a.Header.Get("X-Berry-Dropped-Params") != dropped {
+			t.Errorf("%s%s: %d, dropped %q: %s", input, more, a.Status, a.Header.Get("X-Berry-Dropped-Params"), a.Body)
+		}
+		if status != 200 && deref(b.fault(a).Param) != param {
+			t.Errorf("%s%s: %s", input, more, a.Body)
+		}
+	}
+	f(`"a"`, ``, 200, "", "")
+	f(`"a"`, `,"dimensions":3,"user":"u","metadata":null,"zz":[]`, 200, "user,zz", "")
+	f(`["a","é\n"]`, `,"encoding_format":null,"dimensions":null,"stream":"yes"`, 200, "stream", "")
+	f(`[1,2]`, ``, 400, "", "input")
+	f(`[[1,2],[3]]`, ``, 400, "", "input")
+	f(`["a",1]`, ``, 400, "", "input")
+	f(`[]`, ``, 400, "", "input")
+	f(`null`, ``, 400, "", "input")
+	f(`{"text":"a"}`, ``, 400, "", "input")
+	f(`"a"`, `,"dimensions":0`, 400, "", "dimensions")
+	f(`"a"`, `,"dimensions":1.5`, 400, "", "dimensions")
+	f(`"a"`, `,"encoding_format":"hex"`, 400, "", "encoding_format")
+	f(`""`, ``, 400, "", "null") // the provider's own word
+	a := b.postTo(dialect.Embeddings, `{"model":"emb-g","input":"a","dimensions":3}`)
+	if got, _ := vectors(t, a.Body); !cmp.Equal(got, [][]float32{mockllm.Vector("a", 3)}) {
+		t.Errorf("%v", got)
+	}
+	b.u["g"].SetScript(always(mockllm.JSON(200, nil, `{"embeddings":[{"values":[1]}],"usageMetadata":{"promptTokenCount":7}}`)))
+	if a := b.postTo(dialect.Embeddings, `{"model":"emb-g","input":"a"}`); !strings.Contains(a.Body, `"usage":{"prompt_tokens":7,"total_tokens":7}`) {
+		t.Error(a.Body)
+	}
+	for _, unreadable := range []string{`{}`, `{"embeddings":[]}`, `{"embeddings":[{}]}`, `{"embeddings":[{"values":"x"}]}`, `{"embeddings":[1]}`, `[`, `{"embeddings":[{"values":[1]}]`} {
+		b.u["g"].SetScript(always(mockllm.JSON(200, nil, unreadable)))
+		if a := b.postTo(dialect.Embeddings, `{"model":"emb-g","input":"a"}`); a.Status != 502 && a.Status != 503 {
+			t.Errorf("%s: %d %s", unreadable, a.Status, a.Body)
+		}
+	}
+}
+
+func TestP21Completions(t *testing.T) {
+	frames := []string{mockllm.TextChunk("he", ""), mockllm.TextChunk("llo", "stop"), mockllm.Done}
+	b := startFormats(t, map[string]mockllm.Script{"u1": always(mockllm.SSE(frames...))})
+	const body = `{"model":"gpt-a","prompt":"say","max_tokens":5,"stream":true}`
+	a := b.postTo(dialect.Completions, body)
+	want := "data: " + strings.Join(frames, "\n\ndata: ") + "\n\n"
+	if want = strings.ReplaceAll(want, `"model":"m"`, `"model":"gpt-a"`); a.Body != want || a.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("%q, want %q", a.Body, want)
+	}
+	sent := b.u["u1"].Requests()[0]
+	if got := string(sent.Body); sent.Path != "/v1/completions" || got != `{"stream_options":{"include_usage":true},"model":"gpt-a-up","prompt":"say","max_tokens":5,"stream":true}` {
+		t.Errorf("%s %s", sent.Path, got)
+	}
+
+	// Whole; and as a stream that the upstream does not make.
+	b.u["u1"].SetScript(always(mockllm.JSON(200, nil, mockllm.TextCompletion("hello", 7, 2))))
+	if a := b.postTo(dialect.Completions, `{"model":"gpt-a","prompt":["say"]}`); a.Status != 200 || a.Body != strings.Replace(mockllm.TextCompletion("hello", 7, 2), `"m"`, `"gpt-a"`, 1) {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if rec := b.record(1); rec.Usage != (dialect.Usage{Input: 7, Output: 2}) {
+		t.Errorf("%+v", rec.Usage)
+	}
+	a = b.postTo(dialect.Completions, body)
+	want = `data: {"id":"c1","object":"text_completion","created":1,"model":"gpt-a","choices":[{"text":"hello","index":0,"logprobs":null,"finish_reason":null}]}
+
+data: {"id":"c1","object":"text_completion","created":1,"model":"gpt-a","choices":[{"text":"","index":0,"logprobs":null,"finish_reason":"stop"}]}
+
+data: [DONE]
+
+`
+	if a.Body != want {
+		t.Errorf("%q, want %q", a.Body, want)
+	}
+
+	// Cut after content: the client is told, in chat's way.
+	b.u["u1"].SetScript(always(mockllm.SSE(mockllm.TextChunk("he", "")), mockllm.EOF()))
+	a = b.postTo(dialect.Completions, body)
+	if !strings.Contains(a.Body, `"text":"he"`) || !strings.HasSuffix(a.Body, "data: [DONE]\n\n") || !strings.Contains(a.Body, `"code":"stream_interrupted"`) {
+		t.Errorf("%q", a.Body)
+	}
+}
+
+func TestP21Moderations(t *testing.T) {
+	const answer = `{"id":"modr-1","model":"omni-2","results":[{"flagged":false,"categories":{"a/b":false},"category_scores":{"a/b":0.000012345678901234567}}]}`
+	b := startFormats(t, map[string]mockllm.Script{"u1": always(mockllm.JSON(200, nil, answer))})
+	f := func(in, sent, model string) {
+		t.Helper()
+		n := b.u["u1"].Count()
+		a := b.postTo(dialect.Moderations, in)
+		if want := strings.Replace(answer, "omni-2", model, 1); a.Status != 200 || a.Body != want {
+			t.Errorf("%s: %d %s, want %s", in, a.Status, a.Body, want)
+		}
+		if r := b.u["u1"].Requests()[n]; r.Path != "/v1/moderations" || string(r.Body) != sent {
+			t.Errorf("%s: sent %s %s", in, r.Path, r.Body)
+		}
+	}
+	f(`{"model":"gpt-a","input":["x",{"y":1.0}]}`, `{"model":"gpt-a-up","input":["x",{"y":1.0}]}`, "gpt-a")
+	const usual = "omni-moderation-latest"
+	f(`{"input":"x"}`, `{"model":"mod-up","input":"x"}`, usual)
+	f(`{ "input":"x" }`, `{"model":"mod-up", "input":"x" }`, usual)
+	f(` { } `, ` {"model":"mod-up" } `, usual)
+}
+
+func TestEndpointsGoWhereTheyAreServed(t *testing.T) {
+	b := startFormats(t, nil)
+	f := func(e dialect.Endpoint, model string, status int, provider, code string) {
+		t.Helper()
+		a := b.postTo(e, `{"model":"`+model+`","input":"a","prompt":"a",`+hi+`}`)
+		if a.Status != status || a.Header.Get("X-Berry-Provider") != provider {
+			t.Errorf("%v %s: %d from %q: %s", e, model, a.Status, a.Header.Get("X-Berry-Provider"), a.Body)
+		}
+		if status != 200 && deref(b.fault(a).Code) != code {
+			t.Errorf("%v %s: %s", e, model, a.Body)
+		}
+	}
+	f(dialect.Chat, "both", 200, "c", "")
+	f(dialect.Embeddings, "both", 200, "u2", "")
+	f(dialect.Completions, "both", 200, "u2", "")
+	f(dialect.Embeddings, "emb-g", 200, "g", "")
+	for _, e := range []dialect.Endpoint{dialect.Completions, dialect.Embeddings, dialect.Moderations, dialect.Responses} {
+		f(e, "claude-x", 404, "", "unsupported_endpoint")
+		f(e, "nope", 404, "", "model_not_found")
+	}
+	f(dialect.Moderations, "emb-g", 404, "", "unsupported_endpoint")
+	a := b.postTo(dialect.Embeddings, `{"model":"claude-x"}`)
+	const want = `{"error":{"message":"the model \"claude-x\" cannot be used with /v1/embeddings: none of its providers offers that",` +
+		`"type":"invalid_request_error","param":"model","code":"unsupported_endpoint"}}`
+	if a.Body != want {
+		t.Errorf("%s, want %s", a.Body, want)
+	}
+	for _, id := range []string{"c", "u1"} { // nobody was asked for what it does not have
+		for _, r := range b.u[id].Requests() {
+			if r.Path != "/v1/messages" {
+				t.Errorf("%s was asked for %s", id, r.Path)
+			}
+		}
+	}
+
+	// The states of backends are one, whatever they are asked for.
+	if st, _ := b.gw.Fleet().Backend("u2:gpt-b-up"); st.Requests != 2 {
+		t.Errorf("u2: %d requests", st.Requests)
+	}
+}
+
+// A provider without the endpoint is passed over and not blamed: it may answer
+// chats all the while.
+func TestUnofferedIsNobodysFault(t *testing.T) {
+	refuses := func(status int) mockllm.Script {
+		return func(r *mockllm.Seen) []mockllm.Step {
+			if strings.HasSuffix(r.Path, "/chat/completions") {
+				return nil
+			}
+			return []mockllm.Step{mockllm.JSON(status, nil, `{"error":{"message":"only chats here","type":"invalid_request_error","param":null,"code":"unknown_url"}}`)}
+		}
+	}
+	for _, status := range []int{404, 405, 501} {
+		b := startFormats(t, two(refuses(status), nil))
+		for range 30 { // far more than the budget of retries holds
+			a := b.postTo(dialect.Embeddings, `{"model":"pool","input":"a"}`)
+			if a.Status != 200 || a.Header.Get("X-Berry-Provider") != "u2" || a.Header.Get("X-Berry-Attempts") != "2" {
+				t.Fatalf("%d: %d %v %s", status, a.Status, a.Header, a.Body)
+			}
+		}
+		st, _ := b.gw.Fleet().Backend("u1:gpt-a-up")
+		if !st.Healthy || st.Breaker != loadbalance.BreakerClosed || st.LastError != loadbalance.Success {
+			t.Errorf("%d: %+v", status, st)
+		}
+		if a := b.post(ask("pool", "")); a.Header.Get("X-Berry-Provider") != "u1" {
+			t.Errorf("%d: a chat went to %s", status, a.Header.Get("X-Berry-Provider"))
+		}
+		// If nobody has it, the first word is the answer.
+		b.u["u2"].SetScript(always(mockllm.JSON(404, nil, `{"error":{"message":"nor here"}}`)))
+		a := b.postTo(dialect.Embeddings, `{"model":"pool","input":"a"}`)
+		if e := b.fault(a); a.Status != status || e.Message != "only chats here" || deref(e.Code) != "unknown_url" {
+			t.Errorf("%d: %d %s", status, a.Status, a.Body)
+		}
+		// One that has it and fails is another matter.
+		b.u["u2"].SetScript(always(mockllm.JSON(500, nil, `{}`)))
+		if a := b.postTo(dialect.Embeddings, `{"model":"pool","input":"a"}`); a.Status != 502 {
+			t.Errorf("%d: %d %s", status, a.Status, a.Body)
+		}
+	}
+}
+
+// A chat that the provider does not have is the model's failure, as ever.
+func TestUnofferedChatIsTheBackendsFault(t *testing.T) {
+	b := startFormats(t, one(always(mockllm.JSON(404, nil, mockllm.Fault("no such model", "invalid_request_error", "model", "model_not_found")))))
+	if a := b.post(ask("pool", "")); a.Status != 200 || a.Header.Get("X-Berry-Provider") != "u2" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if st, _ := b.gw.Fleet().Backend("u1:gpt-a-up"); st.Healthy {
+		t.Error("it is healthy")
+	}
+}
+
+// The model that is only ever asked for vectors refuses every chat. Once broken,
+// it must come back all the same, without a request of a user.
+func TestAnEmbeddingBackendComesBack(t *testing.T) {
+	f := func(before bool) {
+		t.Helper()
+		onlyVectors := func(r *mockllm.Seen) []mockllm.Step {
+			if !strings.HasSuffix(r.Path, "/chat/completions") {
+				return nil
+			}
+			return []mockllm.Step{mockllm.JSON(404, nil, mockllm.Fault("This is not a chat model", "invalid_request_error", "model", "model_not_found"))}
+		}
+		down := always(mockllm.JSON(500, nil, "{}"))
+		b := start(t, setup{
+			scripts: two(onlyVectors, nil),
+			settings: func(s *config.Settings) {
+				s.HealthCheckIntervalSeconds, s.RecoveryCheckIntervalSeconds, s.HealthCheckTimeoutSeconds = 0.02, 0.02, 1
+				s.CircuitBreakerFailureThreshold, s.CircuitBreakerTimeoutSeconds = 2, 0.02
+			},
+			behaviours: map[string]mockllm.Behaviour{"u1": {Models: []string{"gpt-a-up"}}, "u2": {Models: []string{"gpt-b-up"}}},
+		})
+		const body = `{"model":"pool","input":"a"}`
+		if before {
+			if a := b.postTo(dialect.Embeddings, body); a.Header.Get("X-Berry-Provider") != "u1" {
+				t.Fatalf("%d %v", a.Status, a.Header)
+			}
+		}
+		b.u["u1"].SetScript(down)
+		healthy := func() bool { st, _ := b.gw.Fleet().Backend("u1:gpt-a-up"); return st.Healthy }
+		for i := 0; healthy() && i < 20; i++ {
+			if a := b.postTo(dialect.Embeddings, body); a.Header.Get("X-Berry-Provider") != "u2" {
+				t.Fatalf("%d %v", a.Status, a.Header)
+			}
+		}
+		if healthy() {
+			t.Fatal("it does not become unhealthy")
+		}
+		b.u["u1"].SetScript(onlyVectors)
+		for deadline := time.Now().Add(20 * time.Second); !healthy(); <-time.After(2 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("it does not come back")
+			}
+		}
+		if a := b.postTo(dialect.Embeddings, body); a.Status != 200 {
+			t.Errorf("%d %s", a.Status, a.Body)
+		}
+		for _, r := range b.u["u1"].Requests() {
+			if strings.HasSuffix(r.Path, "/chat/completions") {
+				t.Errorf("it was asked to chat: %s", r.Body)
+			}
+		}
+	}
+	f(true)
+	f(false) // it was never seen to answer: what it was asked for is asked again
+}

@@ -1,0 +1,48 @@
+package relay
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+func TestProbesAskWhatABackendAnswers(t *testing.T) {
+	const chat, texts, vectors, verdicts = dialect.Chat, dialect.Completions, dialect.Embeddings, dialect.Moderations
+	const speech = dialect.Speech
+	type list = []dialect.Endpoint
+	f := func(asked, served, want list) {
+		t.Helper()
+		var u use
+		for _, e := range asked {
+			note(&u.asked, e)
+		}
+		for _, e := range served {
+			note(&u.served, e)
+		}
+		if got := u.probes(); !slices.Equal(got, want) {
+			t.Errorf("asked for %v, served %v: %v, want %v", asked, served, got, want)
+		}
+	}
+	f(nil, nil, list{chat})
+	f(list{vectors}, nil, list{vectors})
+	f(list{vectors, chat}, nil, list{chat, vectors})
+	f(list{vectors, chat}, list{vectors}, list{vectors})
+	f(list{vectors, chat}, list{vectors, chat}, list{chat})
+	f(list{verdicts, texts}, list{verdicts, texts}, list{texts})
+	// Speech costs: the requests of users are the only probe.
+	f(list{speech}, nil, nil)
+	f(list{speech}, list{speech}, nil)
+	f(list{speech, vectors}, list{speech}, nil)
+	f(list{speech, vectors}, list{speech, vectors}, list{vectors})
+}
+
+func TestUsesOutliveReloadsOfWhatIsListed(t *testing.T) {
+	var u uses
+	one := u.of("p:a")
+	u.of("p:b")
+	u.retain([]string{"p:a", "p:c"})
+	if u.of("p:a") != one || len(u.all) != 1 {
+		t.Errorf("%v", u.all)
+	}
+}
