@@ -10,6 +10,10 @@ func (s Span) IsZero() bool { return s == Span{} }
 type Scan struct {
 	Model  string // the model's name
 	Stream bool
+	// Form is set for a multipart form: ModelValue is then the value of the
+	// field model, as it stands, and BackendMember the whole part backend. All
+	// else below is for JSON.
+	Form bool
 	// Backend is the provider that an administrator pins the request to; "" if none.
 	Backend string
 	// Base64 is encoding_format "base64", of embeddings.
