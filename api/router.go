@@ -68,6 +68,8 @@ func (s *Server) routes() []*route {
 func endpointRoutes() (all []*route) {
 	for _, e := range []dialect.Endpoint{
 		dialect.Chat, dialect.Completions, dialect.Embeddings, dialect.Moderations,
+		dialect.ImageGenerations, dialect.ImageEdits, dialect.ImageVariations,
+		dialect.Transcriptions, dialect.Translations, dialect.Speech,
 	} {
 		for _, prefix := range []string{"/v1/", "/"} {
 			all = append(all, &route{

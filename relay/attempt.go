@@ -59,7 +59,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 		x.g.observer.Attempted(x.rec, a)
 	}()
 	limit, cause := x.rt.limits.nonStream, errTotal
-	if x.rec.Stream {
+	if x.rec.Stream && !x.rec.Endpoint.Media() { // an image's first sight takes as long as an image
 		limit, cause = t.up.firstContent, errFirstContent
 	}
 	x.gate.begin(cancel, limit, cause)
@@ -90,7 +90,10 @@ func (x *exchange) call(c *call) verdict {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return x.refused(c, resp)
 	}
-	if x.rec.Stream && !isJSON(resp.Header) {
+	switch {
+	case x.rec.Endpoint.Media():
+		return x.media(c, resp)
+	case x.rec.Stream && !isJSON(resp.Header):
 		return x.stream(c, resp)
 	}
 	return x.plain(c, resp)

@@ -28,13 +28,16 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		}
 	}()
 	if errors.Is(err, errAnswerTooLong) {
+		if x.rec.Endpoint.Media() && !x.rec.Stream { // many large images: what is there goes out, and the rest as it comes
+			return x.raw(c, resp, buf.Bytes())
+		}
 		return x.unreadable()
 	}
 	if err != nil {
 		return x.broken(c)
 	}
 	c.a.FirstContent = time.Since(c.a.Start)
-	body, usage, err := c.t.up.dialect.Decode(buf.Bytes(), &x.meta)
+	body, usage, err := x.decode(c, resp.Header, buf.Bytes())
 	if err != nil {
 		if fault, ok := errors.AsType[*apierror.Error](err); ok {
 			return x.faulted(c, fault, resp.Header)
@@ -81,6 +84,9 @@ func (x *exchange) answer(resp *http.Response, body []byte) (err error) {
 		copyHeader(h, resp.Header)
 		x.backendHeader(h)
 		h["Content-Type"] = jsonType
+		if x.answerType != nil {
+			h["Content-Type"], h["X-Content-Type-Options"] = x.answerType, noSniff
+		}
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 		x.rec.Status = resp.StatusCode
 		x.w.WriteHeader(resp.StatusCode)

@@ -50,7 +50,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*dialect.Bod
 		size = min(r.ContentLength+bodySlack, bodyStep)
 	}
 	body := dialect.NewBody(int(size))
-	p, err := fill(body.Bytes(), from, limit, http.NewResponseController(w))
+	in := inflow{from: from, limit: limit}
+	if from == r.Body {
+		in.announced = int(r.ContentLength) // below the limit, or -1
+	}
+	p, err := in.fill(body.Bytes(), http.NewResponseController(w))
 	body.Set(p)
 	if err == nil {
 		return body, nil
@@ -75,9 +79,27 @@ func tooLarge(limit int64) *apierror.Error {
 	return apierror.New(apierror.RequestTooLarge, "the request body is larger than %d bytes, the limit set by max_request_body_bytes", limit)
 }
 
-// fill reads from to its end into p, giving the client bodyPatience for each
+// inflow is a request body while it is read.
+type inflow struct {
+	from      io.Reader
+	limit     int64
+	announced int // its length; 0 or less where it is not known
+}
+
+// room is how much longer the storage of a body becomes, of which have bytes
+// have arrived: twice as long, or four times where it was announced how much is
+// to come, and never longer than that. A client that announces much and sends
+// little must not hold much.
+func (in *inflow) room(have int) int {
+	if in.announced <= have {
+		return max(bodySlack, have)
+	}
+	return min(3*have, in.announced-have) + bodySlack
+}
+
+// fill reads to the body's end into p, giving the client bodyPatience for each
 // step. What it returns may be longer storage than p.
-func fill(p []byte, from io.Reader, limit int64, rc *http.ResponseController) ([]byte, error) {
+func (in *inflow) fill(p []byte, rc *http.ResponseController) ([]byte, error) {
 	// A connection without deadlines (a test's recorder) is read without.
 	deadlines := rc.SetReadDeadline(time.Now().Add(bodyPatience)) == nil
 	if deadlines {
@@ -86,11 +108,11 @@ func fill(p []byte, from io.Reader, limit int64, rc *http.ResponseController) ([
 	next := bodyStep
 	for {
 		if len(p) == cap(p) {
-			p = slices.Grow(p, max(bodySlack, cap(p)))
+			p = slices.Grow(p, in.room(len(p)))
 		}
-		n, err := from.Read(p[len(p):cap(p)])
+		n, err := in.from.Read(p[len(p):cap(p)])
 		p = p[:len(p)+n]
-		if int64(len(p)) > limit {
+		if int64(len(p)) > in.limit {
 			return p, errTooLarge
 		}
 		if errors.Is(err, io.EOF) {

@@ -131,6 +131,15 @@ func (s *scanner) member(name []byte, before int) error {
 		default:
 			return invalidField("stream", "true or false")
 		}
+	case "stream_format":
+		if s.endpoint != dialect.Speech {
+			return s.Skip()
+		}
+		v, _, err := s.value()
+		if err != nil {
+			return err
+		}
+		s.scan.Stream = strict.Unquote(v) == "sse"
 	case "backend":
 		v, span, err := s.value()
 		if err != nil {

@@ -37,7 +37,9 @@ type exchange struct {
 	ledger ledger
 
 	clientLeft bool
-	said       *said // what a stream has sent; nil unless it may be resumed
+	answerType []string // of a whole answer; nil for JSON
+	cut        bool     // an answer of bytes broke: the client's connection must break too
+	said       *said    // what a stream has sent; nil unless it may be resumed
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -45,7 +47,9 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 // Serve answers one request of rec.Endpoint that api has authenticated: rt is the
 // runtime that it began with, and the first fields of rec are set. It returns when the
 // answer is complete or the client has left; rec then says what happened. It
-// must be called on the request's own goroutine.
+// must be called on the request's own goroutine. Where an answer of bytes broke off
+// after its first ones it panics with http.ErrAbortHandler, so that the server
+// breaks the client's connection too.
 func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, rt *Runtime, rec *Record) {
 	x := exchanges.Get().(*exchange)
 	x.g, x.rt, x.w, x.r, x.rec = g, rt, w, r, rec
@@ -59,6 +63,9 @@ func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, rt *Runtime, rec
 	if e := x.run(); e != nil {
 		x.fail(e)
 	}
+	if x.cut {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // admit reads the request and checks what may be checked before a backend is
@@ -70,7 +77,7 @@ func (x *exchange) admit() *apierror.Error {
 	}
 	endpoint := x.rec.Endpoint
 	x.in.Endpoint, x.in.Body, x.in.Header, x.in.User = endpoint, body, x.r.Header, x.rec.User.ID
-	if x.in.Scan, e = scanBody(body.Bytes(), endpoint); e != nil {
+	if x.in.Scan, e = x.scanRequest(body.Bytes()); e != nil {
 		return e
 	}
 	scan := &x.in.Scan
@@ -97,8 +104,11 @@ func (x *exchange) admit() *apierror.Error {
 		User:      x.rec.User.ID,
 		WantUsage: scan.IncludeUsage,
 	}
-	if scan.ModelValue.IsZero() { // the endpoint has one for requests that name none
+	if scan.Form || scan.ModelValue.IsZero() { // it stands there without quotes, or not at all
 		x.meta.Model = jsonText(scan.Model)
+	}
+	if endpoint.Form() { // a file's length says nothing of tokens
+		x.meta.InputBytes = 0
 	}
 	x.pick.Tags, x.pick.AllTags, x.pick.Only = x.rec.User.Tags, x.rec.User.Admin, scan.Backend
 	x.gate.w, x.gate.rc = x.w, http.NewResponseController(x.w)
@@ -108,6 +118,9 @@ func (x *exchange) admit() *apierror.Error {
 	}
 	if scan.Stream {
 		x.gate.hold = x.rec.Start.Add(x.g.hold)
+		if scan.Form { // whose files may have taken longer than that to arrive
+			x.gate.hold = time.Now().Add(x.g.hold)
+		}
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ const (
 	BackendPinDenied    Code = "backend_pin_not_allowed"
 	AdminRequired       Code = "admin_required"
 	InvalidJSON         Code = "invalid_json"
+	InvalidForm         Code = "invalid_form"
 	InvalidValue        Code = "invalid_value"
 	UnsupportedMedia    Code = "unsupported_media_type"
 	RequestTooLarge     Code = "request_too_large"
@@ -72,6 +73,7 @@ var table = map[Code]row{
 	BackendPinDenied:    {http.StatusForbidden, TypePermission},
 	AdminRequired:       {http.StatusForbidden, TypePermission},
 	InvalidJSON:         {http.StatusBadRequest, TypeInvalidRequest},
+	InvalidForm:         {http.StatusBadRequest, TypeInvalidRequest},
 	InvalidValue:        {http.StatusBadRequest, TypeInvalidRequest},
 	UnsupportedMedia:    {http.StatusUnsupportedMediaType, TypeInvalidRequest},
 	RequestTooLarge:     {http.StatusRequestEntityTooLarge, TypeInvalidRequest},

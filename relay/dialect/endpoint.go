@@ -62,8 +62,29 @@ func (e Endpoint) Path() string {
 	return "unknown"
 }
 
+// Media reports whether the endpoint makes or reads images or sound. Its answers
+// say nothing in choices, and may be large, text, or bytes.
+func (e Endpoint) Media() bool {
+	switch e {
+	case ImageGenerations, ImageEdits, ImageVariations, Transcriptions, Translations, Speech:
+		return true
+	}
+	return false
+}
+
+// Form reports whether the endpoint's requests may come as a multipart form,
+// with files in them.
+func (e Endpoint) Form() bool {
+	switch e {
+	case ImageEdits, ImageVariations, Transcriptions, Translations:
+		return true
+	}
+	return false
+}
+
 // Streams reports whether a request of this endpoint may ask for a stream by
-// its field stream. Elsewhere that field is left to the upstream.
+// its field stream. Elsewhere that field is left to the upstream; Speech has
+// another one, stream_format.
 func (e Endpoint) Streams() bool {
 	switch e {
 	case Embeddings, Moderations, ImageVariations, Translations, Speech, CountTokens:

@@ -137,5 +137,8 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 
 // Stream implements dialect.Dialect.
 func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
+	if m.Endpoint.Media() {
+		return d.Dialect.Stream(m)
+	}
 	return &decoder{Decoder: d.Dialect.Decoder(m), chat: m.Endpoint == dialect.Chat}
 }

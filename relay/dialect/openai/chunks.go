@@ -47,6 +47,12 @@ var null = json.RawMessage("null")
 // says, without the terminator: for upstreams that answer a request for a
 // stream with one JSON body. Body is in OpenAI's form, as Decode returns it.
 func AppendChunks(dst, body []byte, m *dialect.Meta) ([]byte, error) {
+	switch {
+	case m.Endpoint == dialect.Transcriptions:
+		return appendTranscript(dst, body)
+	case m.Endpoint.Media():
+		return dst, errNoAnswer
+	}
 	var w whole
 	if err := json.Unmarshal(body, &w); err != nil {
 		return dst, fmt.Errorf("cannot read the answer: %w", err)

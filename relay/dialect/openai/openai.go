@@ -25,6 +25,7 @@ type Dialect struct {
 	blank         [dialect.Endpoints]*http.Request // what an endpoint's requests have in common
 	list          *url.URL
 	plain, stream http.Header // shared by all requests that add nothing
+	any           http.Header // for answers that may be no JSON
 	askUsage      bool
 	tokenLimit    string // the name of the bound on an answer; "" for the client's own
 	keepExtra     bool   // the provider itself makes tool calls' extra_content, and wants it back
@@ -45,9 +46,10 @@ func New(up dialect.Upstream) *Dialect {
 	for name, value := range up.Provider.Headers {
 		h.Set(name, value)
 	}
-	stream := maps.Clone(h)
+	stream, all := maps.Clone(h), maps.Clone(h)
 	if _, own := up.Provider.Headers["Accept"]; !own {
 		stream["Accept"] = []string{"text/event-stream"}
+		all["Accept"] = []string{"*/*"}
 	}
 	limit := up.Provider.TokenLimit
 	if limit == config.TokenLimitAsSent {
@@ -56,7 +58,7 @@ func New(up dialect.Upstream) *Dialect {
 	return &Dialect{
 		blank: blanks(up),
 		list:  up.Base.JoinPath("models"),
-		plain: h, stream: stream, askUsage: up.Provider.StreamUsage, tokenLimit: limit,
+		plain: h, stream: stream, any: all, askUsage: up.Provider.StreamUsage, tokenLimit: limit,
 		keepExtra: strings.HasSuffix(up.Base.Hostname(), ".googleapis.com"),
 	}
 }
@@ -66,10 +68,17 @@ var forwarded = [...]string{"Openai-Beta", "Traceparent", "Tracestate"}
 
 func (d *Dialect) header(in *dialect.Request) http.Header {
 	h := d.plain
-	if in.Scan.Stream {
+	switch {
+	case in.Scan.Stream:
 		h = d.stream
+	case in.Endpoint.Media():
+		h = d.any
 	}
-	own := false
+	own := in.Scan.Form
+	if own { // with the boundary that the client chose
+		h = maps.Clone(h)
+		h["Content-Type"] = in.Header["Content-Type"]
+	}
 	for _, name := range forwarded {
 		if v, ok := in.Header[name]; ok {
 			if !own {
@@ -83,7 +92,10 @@ func (d *Dialect) header(in *dialect.Request) http.Header {
 
 // Encode implements dialect.Dialect.
 func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Request, error) {
-	edits := d.edits(in)
+	edits, err := d.edits(in)
+	if err != nil {
+		return nil, err
+	}
 	body, n := in.Body.Splice(edits)
 	req := d.blank[in.Endpoint].WithContext(ctx)
 	req.Header, req.Body, req.ContentLength = d.header(in), body, n
@@ -99,8 +111,11 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 const usageOption = `"include_usage":true`
 
 // edits is what must change in the client's body.
-func (d *Dialect) edits(in *dialect.Request) []dialect.Edit {
+func (d *Dialect) edits(in *dialect.Request) ([]dialect.Edit, error) {
 	s := &in.Scan
+	if s.Form {
+		return formEdits(in)
+	}
 	edits := make([]dialect.Edit, 0, 4)
 	out := [...]dialect.Span{s.BackendMember, {}, {}}
 	if !s.ModelValue.IsZero() {
@@ -125,7 +140,7 @@ func (d *Dialect) edits(in *dialect.Request) []dialect.Edit {
 		}
 	}
 	dialect.SortEdits(edits)
-	return edits
+	return edits, nil
 }
 
 // usageEdits appends what makes a streamed answer tell its usage. drop is the
@@ -166,7 +181,10 @@ var errNoAnswer = errors.New("the answer is not one of this endpoint")
 
 // Decode implements dialect.Dialect.
 func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
-	if !generates(m.Endpoint) {
+	switch {
+	case m.Endpoint.Media():
+		return decodeMedia(body, m)
+	case !generates(m.Endpoint):
 		return decodeList(body, m)
 	}
 	var a answer
@@ -196,7 +214,12 @@ func apply(body []byte, edits []dialect.Edit) []byte {
 }
 
 // Stream implements dialect.Dialect.
-func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder { return d.Decoder(m) }
+func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
+	if m.Endpoint.Media() {
+		return &mediaDecoder{a: media{modelName: m.Model}}
+	}
+	return d.Decoder(m)
+}
 
 // Decoder is Stream for a dialect that does something to the chunks first.
 func (d *Dialect) Decoder(m *dialect.Meta) *Decoder {

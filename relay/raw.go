@@ -1,0 +1,96 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+)
+
+// piece is how much of an answer of bytes is passed on at a time.
+const piece = 32 << 10
+
+var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
+
+// raw carries an answer that is bytes, such as speech, to the client as it
+// comes. The commit is its first byte; from then on the limit is one of silence,
+// as in a stream. head is what was read of it already.
+func (x *exchange) raw(c *call, resp *http.Response, head []byte) verdict {
+	if x.rt.limits.readOn { // there is no usage to be learnt by that
+		stop := context.AfterFunc(x.r.Context(), func() { c.cancel(context.Canceled) })
+		defer stop()
+	}
+	buf := pieces.Get().(*[piece]byte)
+	defer pieces.Put(buf)
+	in := watched{src: resp.Body, x: x}
+	p := head
+	var err error
+	for {
+		if len(p) > 0 && !x.pass(c, resp, p) {
+			x.clientLeft = true
+			c.cancel(context.Canceled)
+			break
+		}
+		if err != nil {
+			break
+		}
+		var n int
+		n, err = in.Read(buf[:])
+		p = buf[:n]
+	}
+	switch {
+	case !errors.Is(err, io.EOF) && !x.rec.Committed:
+		return x.broken(c)
+	case !errors.Is(err, io.EOF):
+		return x.cutOff(brokenKind(c.ctx))
+	case !x.rec.Committed: // it never said anything
+		return x.unreadable()
+	}
+	x.book(c, Usage{})
+	return verdict{kind: loadbalance.Success}
+}
+
+// pass writes a piece of the answer, the header before the first one. It is
+// false when the client has gone.
+func (x *exchange) pass(c *call, resp *http.Response, p []byte) bool {
+	if x.rec.Committed {
+		return x.gate.send(p) == nil && !x.left()
+	}
+	c.a.FirstContent = time.Since(c.a.Start)
+	c.lease.Answered()
+	x.rec.Committed, x.rec.Status = true, http.StatusOK
+	x.rec.FirstContent = time.Since(x.rec.Start)
+	x.release()
+	err := x.gate.commit(p, x.rt.limits.idle, func(h http.Header) {
+		copyHeader(h, resp.Header)
+		x.backendHeader(h)
+		h["Content-Type"], h["X-Content-Type-Options"] = bytesType(resp.Header), noSniff
+		if _, coded := resp.Body.(*gunzip); !coded && resp.ContentLength > 0 {
+			h["Content-Length"] = []string{strconv.FormatInt(resp.ContentLength, 10)}
+		}
+	})
+	return err == nil && !x.left()
+}
+
+// cutOff ends an answer of bytes after its first ones. No word can be put behind
+// them, and a file without its end must not look whole: Serve breaks the
+// client's connection.
+func (x *exchange) cutOff(kind loadbalance.Kind) verdict {
+	if kind == loadbalance.Cancelled {
+		x.clientLeft = true
+		return verdict{kind: kind}
+	}
+	why := "the provider broke the answer off"
+	if kind == loadbalance.Timeout {
+		why = "the provider fell silent in the middle of the answer"
+	}
+	x.rec.Error = apierror.New(apierror.StreamInterrupted, "%s; it is not complete", why)
+	x.cut = true
+	return verdict{kind: kind}
+}
