@@ -10,7 +10,7 @@ import (
 // loggedBody is how much of a body log_request_body and log_response_body show.
 const loggedBody = 8 << 10
 
-// serveRecorded is chat with settings.log_request_body or log_response_body on.
+// serveRecorded is relay with settings.log_request_body or log_response_body on.
 func (x *exchange) serveRecorded(w http.ResponseWriter) {
 	st := x.view.settings
 	var asked, answered clipping
@@ -22,8 +22,13 @@ func (x *exchange) serveRecorded(w http.ResponseWriter) {
 	if st.LogResponseBody {
 		w = &recordedWriter{w, &answered}
 	}
+	defer x.logBodies(&asked, &answered) // also of an answer that Serve breaks off
 	x.server.gateway.Serve(w, r, x.view.rt, &x.rec)
+}
 
+// logBodies writes the line that shows bodies.
+func (x *exchange) logBodies(asked, answered *clipping) {
+	st := x.view.settings
 	n := x.server.log.line(targetRelay, levelInfo, "Bodies")
 	if n.whole == nil {
 		return

@@ -87,7 +87,10 @@ func TestOpenAPI(t *testing.T) {
 		f(chat, prefix+"/chat/completions", "", 401, withBody(hello("pool")))
 		f(chat, prefix+"/chat/completions", narrowTok, 403, withBody(hello("org/m1")))
 		f(chat, prefix+"/chat/completions", annToken, 404, withBody(hello("nope")))
-		for _, e := range []string{"/completions", "/embeddings", "/moderations"} {
+		for _, e := range []string{
+			"/completions", "/embeddings", "/moderations", "/images/generations", "/images/edits", "/images/variations",
+			"/audio/transcriptions", "/audio/translations", "/audio/speech",
+		} {
 			f("POST "+prefix+e, prefix+e, annToken, 400, withBody("{"))
 			f("POST "+prefix+e, prefix+e, annToken, 404, withBody(`{"model":"nope"}`))
 		}

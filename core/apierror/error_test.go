@@ -49,6 +49,7 @@ var causes = map[apierror.Code]struct {
 	"backend_pin_not_allowed": {403, "permission_error"},
 	"admin_required":          {403, "permission_error"},
 	"invalid_json":            {400, "invalid_request_error"},
+	"invalid_form":            {400, "invalid_request_error"},
 	"invalid_value":           {400, "invalid_request_error"},
 	"unsupported_media_type":  {415, "invalid_request_error"},
 	"request_too_large":       {413, "invalid_request_error"},
