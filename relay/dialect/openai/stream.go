@@ -104,11 +104,7 @@ func (d *Decoder) write(dst, data []byte) []byte {
 		pos = e.End
 	}
 	dst = append(dst, data[pos:]...)
-	for i, ch := range dst[from:] { // white space between tokens may break lines
-		if ch == '\n' || ch == '\r' {
-			dst[from+i] = ' '
-		}
-	}
+	oneLine(dst[from:])
 	return append(dst, "\n\n"...)
 }
 
