@@ -20,8 +20,13 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	var documented []string
-	for _, m := range regexp.MustCompile(`(?m)^  (/.*):\n    ([a-z]+):`).FindAllStringSubmatch(string(text), -1) {
-		documented = append(documented, m[2]+" "+m[1])
+	path := ""
+	for _, m := range regexp.MustCompile(`(?m)^  (/.*):$|^    (get|post|put|patch|delete):`).FindAllStringSubmatch(string(text), -1) {
+		if m[1] != "" {
+			path = m[1]
+		} else {
+			documented = append(documented, m[2]+" "+path)
+		}
 	}
 	// What the router takes as the rest of a path is described in parts.
 	parts := map[string][]string{

@@ -12,6 +12,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
 // described loads docs/openapi.yaml, which must be valid.
@@ -37,7 +39,7 @@ func checked(contentType string) bool {
 // and every operation in it is tried here.
 func TestOpenAPI(t *testing.T) {
 	doc := described(t)
-	b, path := startFile(t, unwatched(), said("Hi"), failing)
+	b, path := startFile(t, unwatched(), mockllm.OnChat(said("Hi")), mockllm.OnChat(failing))
 	tried := map[string]bool{}
 	// f asks and compares. The pattern is the path in the description.
 	f := func(operation, target, token string, status int, edits ...func(*http.Request)) {
@@ -94,6 +96,7 @@ func TestOpenAPI(t *testing.T) {
 			f("POST "+prefix+e, prefix+e, annToken, 400, withBody("{"))
 			f("POST "+prefix+e, prefix+e, annToken, 404, withBody(`{"model":"nope"}`))
 		}
+		b.describedResponses(f, prefix)
 		get(prefix+"/models", annToken, 200)
 		get(prefix+"/models", badToken, 401)
 		f("GET "+prefix+"/models/{id}", prefix+"/models/org/m1", annToken, 200)

@@ -14,7 +14,7 @@ import (
 // route is one method and path pattern.
 type route struct {
 	method string
-	path   string // as the router takes it; a part that begins with * is the rest of the path
+	path   string // as the router takes it; a part that begins with : is any, one with * the rest of the path
 	access access
 	serve  func(*exchange)
 	known  bool // false: what answers for all that is not a route
@@ -70,6 +70,7 @@ func endpointRoutes() (all []*route) {
 		dialect.Chat, dialect.Completions, dialect.Embeddings, dialect.Moderations,
 		dialect.ImageGenerations, dialect.ImageEdits, dialect.ImageVariations,
 		dialect.Transcriptions, dialect.Translations, dialect.Speech,
+		dialect.Responses, dialect.InputTokens, dialect.Compact,
 	} {
 		for _, prefix := range []string{"/v1/", "/"} {
 			all = append(all, &route{
@@ -78,7 +79,7 @@ func endpointRoutes() (all []*route) {
 			})
 		}
 	}
-	return all
+	return append(all, storedRoutes()...)
 }
 
 // routers returns the handler of the API's address and, if the operator's
@@ -138,6 +139,10 @@ func (s *Server) register(e *gin.Engine, rt *route) {
 
 // pattern is a path as metrics and logs show it.
 func pattern(path string) string {
+	if before, part, ok := strings.Cut(path, "/:"); ok {
+		name, after, _ := strings.Cut(part, "/")
+		return strings.TrimSuffix(before+"/{"+name+"}/"+after, "/")
+	}
 	fixed, rest, wild := strings.Cut(path, "*")
 	if !wild {
 		return path

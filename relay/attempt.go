@@ -150,7 +150,7 @@ func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdic
 	secretsOf(&c.t.up.Provider).hideFault(fault)
 	c.a.Status = fault.Status
 	v := verdict{kind: kindOf(fault.Status), wait: waitOf(fault, h)}
-	if x.rec.Endpoint != dialect.Chat && unofferedStatus(fault.Status) {
+	if x.rec.Endpoint != dialect.Chat && unofferedStatus(fault.Status) || x.keptElsewhere(fault) {
 		v.kind, v.unoffered = loadbalance.Caller, true
 	}
 	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0

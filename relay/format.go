@@ -5,6 +5,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 )
 
 // Format is the form in which a client hears of failures, and how a good
@@ -17,6 +18,8 @@ const (
 	FormatChat Format = iota
 	// FormatOpenAI is the same envelope; a stream ends without a word.
 	FormatOpenAI
+	// FormatResponses is the same envelope; in a stream it is an event named error.
+	FormatResponses
 )
 
 // FormatOf is the format that the clients of an endpoint read.
@@ -24,6 +27,8 @@ func FormatOf(e dialect.Endpoint) Format {
 	switch e {
 	case dialect.Chat, dialect.Completions:
 		return FormatChat
+	case dialect.Responses:
+		return FormatResponses
 	}
 	return FormatOpenAI
 }
@@ -35,6 +40,9 @@ func (f Format) Fail(w http.ResponseWriter, e *apierror.Error) { e.Write(w) }
 // Break appends what ends a stream badly: the in-band form of e, and the
 // terminator where the format has one. requestID is the request's.
 func (f Format) Break(dst []byte, e *apierror.Error, requestID string) []byte {
+	if f == FormatResponses { // as a stream begins; one that has begun says it in its own way
+		return openai.AppendErrorEvent(dst, e, 0)
+	}
 	dst = append(dst, "data: "...)
 	dst = append(dst, e.Body()...)
 	return f.Done(append(dst, "\n\n"...))

@@ -46,6 +46,7 @@ type Gateway struct {
 	// signatures and thoughts belong to conversations, which outlive reloads.
 	signatures gemini.Signatures
 	thoughts   claude.Thoughts
+	stored     stored
 	current    atomic.Pointer[Runtime]
 	uses       uses
 	// readingOn counts the answers that are read on without their client.

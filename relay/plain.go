@@ -10,6 +10,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 )
 
@@ -47,6 +48,9 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 	if x.rec.Committed { // the second run of a stream must be one
 		return x.unreadable()
 	}
+	if x.rec.Stream && x.rec.Endpoint == dialect.Responses {
+		return x.unreadable() // what its stream would have said cannot be told from it
+	}
 	if x.rec.Stream {
 		body, err = openai.AppendChunks(nil, body, &x.meta)
 		if err != nil {
@@ -55,6 +59,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		body = x.format.Done(body)
 	}
 	x.book(c, usage)
+	x.remember(c, body)
 	x.release()
 	if x.left() { // it cannot be told any more; the backend did its part
 		x.clientLeft = true

@@ -17,6 +17,8 @@ import (
 const (
 	// probeTokens makes the fleet's chats as cheap as a chat can be.
 	probeTokens = 1
+	// leastResponse is the least that OpenAI lets a response be bounded to.
+	leastResponse = 16
 	// testTokens is enough for an answer that has words in it.
 	testTokens = 16
 )
@@ -132,6 +134,9 @@ func (p *probe) encode(ctx context.Context, q question) (*http.Request, error) {
 			model, greeting, limit, q.tokens, q.stream)
 	case dialect.Completions:
 		text = fmt.Appendf(text, `{"model":%s,"prompt":%q,"max_tokens":%d}`, model, greeting, q.tokens)
+	case dialect.Responses:
+		text = fmt.Appendf(text, `{"model":%s,"input":%q,"max_output_tokens":%d,"store":false}`,
+			model, greeting, max(q.tokens, leastResponse))
 	default:
 		text = fmt.Appendf(text, `{"model":%s,"input":%q}`, model, greeting)
 	}

@@ -20,6 +20,8 @@ type Record struct {
 	User      *auth.User // who asks; never nil
 	Start     time.Time  // when the request arrived
 	Endpoint  dialect.Endpoint
+	// Stored is the response that is asked for; see Gateway.ServeStored.
+	Stored Stored
 	// Decision is where the request's first pick is recorded; nil: nowhere. The
 	// attempts tell the later ones.
 	Decision *loadbalance.Decision

@@ -168,6 +168,10 @@ func (s *scanner) member(name []byte, before int) error {
 		}
 		s.seenMessages = true
 		return s.messages()
+	case "previous_response_id":
+		return s.previous()
+	case "conversation":
+		return s.conversation()
 	default:
 		return s.Skip()
 	}

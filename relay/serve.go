@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -25,6 +26,11 @@ type exchange struct {
 	w   http.ResponseWriter
 	r   *http.Request
 	rec *Record
+
+	// anchored is the provider that keeps what the request goes on from; "" for
+	// none. adrift is set where it goes on from something that nobody here knows.
+	anchored string
+	adrift   bool
 
 	model  *Model // whose backends are tried: rec.Model's for the endpoint, or its context_fallback's
 	format Format // in which the client hears of failures
@@ -90,6 +96,9 @@ func (x *exchange) admit() *apierror.Error {
 	if e := x.permission(m); e != nil {
 		return e
 	}
+	if e := x.anchor(); e != nil {
+		return e
+	}
 	if err := x.g.limiter.Acquire(x.rec.User, &x.permit); err != nil {
 		return x.denied(err)
 	}
@@ -110,7 +119,8 @@ func (x *exchange) admit() *apierror.Error {
 	if endpoint.Form() { // a file's length says nothing of tokens
 		x.meta.InputBytes = 0
 	}
-	x.pick.Tags, x.pick.AllTags, x.pick.Only = x.rec.User.Tags, x.rec.User.Admin, scan.Backend
+	x.pick.Tags, x.pick.AllTags = x.rec.User.Tags, x.rec.User.Admin
+	x.pick.Only = cmp.Or(scan.Backend, x.anchored)
 	x.gate.w, x.gate.rc = x.w, http.NewResponseController(x.w)
 	x.gate.stream, x.gate.keepalive = scan.Stream, x.rt.limits.keepalive
 	if scan.Stream && x.rt.limits.resume && endpoint == dialect.Chat {

@@ -141,7 +141,9 @@ func (p *pump) begin() bool {
 	x := p.x
 	p.flowing = true
 	p.c.a.FirstContent = time.Since(p.c.a.Start)
-	p.c.lease.Answered()
+	if p.c.lease != nil { // none is needed to have a response told again
+		p.c.lease.Answered()
+	}
 	if x.rec.Committed {
 		x.gate.flowing(x.rt.limits.idle)
 		return true
@@ -151,6 +153,7 @@ func (p *pump) begin() bool {
 	if x.said == nil {
 		x.release()
 	}
+	x.rememberStream(p.c, p.dec)
 	err := x.gate.commit(p.out, x.rt.limits.idle, func(h http.Header) {
 		copyHeader(h, p.resp.Header)
 		x.backendHeader(h)
@@ -172,6 +175,10 @@ func (p *pump) flush() bool {
 func (p *pump) book() {
 	x := p.x
 	if !p.flowing {
+		return
+	}
+	if x.meta.Retold {
+		x.settleStream(p.c, p.dec)
 		return
 	}
 	u := p.dec.Usage()

@@ -16,8 +16,11 @@ import (
 // over ends a stream that the upstream said is over.
 func (p *pump) over() verdict {
 	x := p.x
-	if !p.flowing { // it never said anything
+	if !p.flowing && !p.dec.Finished() { // it never said anything
 		return p.interrupted(loadbalance.Server)
+	}
+	if !p.flowing && !p.begin() { // all that it said is that it is over, which is an answer too
+		return p.left()
 	}
 	if err := p.close(); err != nil {
 		return p.failed(err)

@@ -58,7 +58,7 @@ func note(set *atomic.Uint32, e dialect.Endpoint) {
 
 // probed are the endpoints that a probe can use, the surest proof first: what
 // they ask costs next to nothing.
-var probed = [...]dialect.Endpoint{dialect.Chat, dialect.Completions, dialect.Embeddings, dialect.Moderations}
+var probed = [...]dialect.Endpoint{dialect.Chat, dialect.Completions, dialect.Embeddings, dialect.Moderations, dialect.Responses}
 
 // probes are the endpoints that a probe of the backend is to try, in order: the
 // first of those that it has answered, else all those that it was asked for, else

@@ -9,7 +9,7 @@ import (
 
 func TestProbesAskWhatABackendAnswers(t *testing.T) {
 	const chat, texts, vectors, verdicts = dialect.Chat, dialect.Completions, dialect.Embeddings, dialect.Moderations
-	const speech = dialect.Speech
+	const speech, responses = dialect.Speech, dialect.Responses
 	type list = []dialect.Endpoint
 	f := func(asked, served, want list) {
 		t.Helper()
@@ -30,6 +30,8 @@ func TestProbesAskWhatABackendAnswers(t *testing.T) {
 	f(list{vectors, chat}, list{vectors}, list{vectors})
 	f(list{vectors, chat}, list{vectors, chat}, list{chat})
 	f(list{verdicts, texts}, list{verdicts, texts}, list{texts})
+	f(list{responses, chat}, list{responses}, list{responses})
+	f(list{responses, vectors}, list{responses, vectors}, list{vectors})
 	// Speech costs: the requests of users are the only probe.
 	f(list{speech}, nil, nil)
 	f(list{speech}, list{speech}, nil)

@@ -39,6 +39,7 @@ const (
 	RequestTooLarge     Code = "request_too_large"
 	RequestTimeout      Code = "request_timeout"
 	ModelNotFound       Code = "model_not_found"
+	PreviousNotFound    Code = "previous_response_not_found"
 	NotFound            Code = "not_found"
 	MethodNotAllowed    Code = "method_not_allowed"
 	UnsupportedEndpoint Code = "unsupported_endpoint"
@@ -79,6 +80,7 @@ var table = map[Code]row{
 	RequestTooLarge:     {http.StatusRequestEntityTooLarge, TypeInvalidRequest},
 	RequestTimeout:      {http.StatusRequestTimeout, TypeInvalidRequest},
 	ModelNotFound:       {http.StatusNotFound, TypeInvalidRequest},
+	PreviousNotFound:    {http.StatusBadRequest, TypeInvalidRequest}, // as OpenAI answers
 	NotFound:            {http.StatusNotFound, TypeInvalidRequest},
 	MethodNotAllowed:    {http.StatusMethodNotAllowed, TypeInvalidRequest},
 	UnsupportedEndpoint: {http.StatusNotFound, TypeInvalidRequest},

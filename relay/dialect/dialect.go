@@ -87,6 +87,9 @@ type Meta struct {
 	DropReasoning bool
 	// OlderCalls makes a call of the answer a function_call.
 	OlderCalls bool
+	// Retold is set when the answer tells of a response that was given before:
+	// one that failed is then no failure to tell it.
+	Retold bool
 }
 
 // Dialect is one upstream wire format, bound to one Upstream. Values are safe

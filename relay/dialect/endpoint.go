@@ -10,6 +10,8 @@ const (
 	Embeddings                       // /v1/embeddings
 	Moderations                      // /v1/moderations
 	Responses                        // /v1/responses
+	InputTokens                      // /v1/responses/input_tokens
+	Compact                          // /v1/responses/compact
 	ImageGenerations                 // /v1/images/generations
 	ImageEdits                       // /v1/images/edits
 	ImageVariations                  // /v1/images/variations
@@ -42,6 +44,10 @@ func (e Endpoint) Path() string {
 		return "moderations"
 	case Responses:
 		return "responses"
+	case InputTokens:
+		return "responses/input_tokens"
+	case Compact:
+		return "responses/compact"
 	case ImageGenerations:
 		return "images/generations"
 	case ImageEdits:
@@ -87,8 +93,12 @@ func (e Endpoint) Form() bool {
 // another one, stream_format.
 func (e Endpoint) Streams() bool {
 	switch e {
-	case Embeddings, Moderations, ImageVariations, Translations, Speech, CountTokens:
+	case Embeddings, Moderations, InputTokens, Compact, ImageVariations, Translations, Speech, CountTokens:
 		return false
 	}
 	return true
 }
+
+// Continues reports whether a request of this endpoint may go on from what a
+// provider keeps: an earlier response or a conversation.
+func (e Endpoint) Continues() bool { return e == Responses || e == InputTokens || e == Compact }

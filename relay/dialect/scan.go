@@ -34,6 +34,10 @@ type Scan struct {
 	// A member's span begins where the value before it ends (or at Open) and
 	// ends with its value; see RemoveMembers.
 
+	// Previous and Conversation are the ids of what the request goes on from,
+	// where the endpoint has that; "" if it names none.
+	Previous, Conversation string
+
 	// LongIDs are the values of tool-call ids too long for OpenAI-format
 	// upstreams, quotes included, in order.
 	LongIDs []Span

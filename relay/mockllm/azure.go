@@ -33,6 +33,11 @@ func azureAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 	if op, ok := strings.CutPrefix(path, "/openai/v1/"); ok && r.Method == http.MethodPost {
 		return azureAsked(b, r, azureCall{"", openAICall{op, chats}})
 	}
+	for _, at := range []string{"/openai/v1/responses", "/openai/responses"} {
+		if rest, ok := strings.CutPrefix(path, at); ok && (at == "/openai/v1/responses" || dated(query.Get("api-version"))) {
+			return responsesAnswer(b, r, rest)
+		}
+	}
 	switch {
 	case path == "/openai/v1/models" && r.Method == http.MethodGet,
 		path == "/openai/models" && r.Method == http.MethodGet && dated(query.Get("api-version")):

@@ -26,6 +26,8 @@ type Behaviour struct {
 	// Answer makes the text of an answer; nil is a few sentences that name the provider and repeat the prompt.
 	// It is called concurrently.
 	Answer func(Prompt) string
+
+	kept *kept // the server's
 }
 
 // A Prompt is what an answer is made for.

@@ -30,6 +30,8 @@ func openAIAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 	switch path, _ := strings.CutSuffix(r.Path, "/"); {
 	case path == chatPath && r.Method == http.MethodPost:
 		return openAIChat(b, r, chats.Add(1))
+	case path == responsesPath || strings.HasPrefix(path, responsesPath+"/"):
+		return responsesAnswer(b, r, strings.TrimPrefix(path, responsesPath))
 	case r.Method == http.MethodPost && strings.HasPrefix(path, "/v1/") && path != modelsPath:
 		if steps := openAIOther(b, r, openAICall{strings.TrimPrefix(path, "/v1/"), chats}); steps != nil {
 			return steps

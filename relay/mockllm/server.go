@@ -34,6 +34,7 @@ type Server struct {
 	behaviour atomic.Pointer[Behaviour]
 	journal   journal
 	chats     atomic.Uint64 // chat requests that the behaviour answered
+	kept      kept          // responses that it made
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -125,6 +126,7 @@ func (s *Server) SetBehaviour(b Behaviour) error {
 		return fmt.Errorf("mockllm: %w", err)
 	}
 	b = b.clone()
+	b.kept = &s.kept
 	s.behaviour.Store(&b)
 	return nil
 }

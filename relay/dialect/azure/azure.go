@@ -73,7 +73,7 @@ func named(h config.Headers, name string) bool {
 
 // Serves implements dialect.Dialect.
 func (d *Dialect) Serves(e dialect.Endpoint) bool {
-	return byDeployment(e) || e == dialect.Responses
+	return byDeployment(e) || e.Continues()
 }
 
 // byDeployment reports whether the classic addresses name the deployment.
@@ -137,7 +137,7 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 
 // Stream implements dialect.Dialect.
 func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
-	if m.Endpoint.Media() {
+	if m.Endpoint.Media() || m.Endpoint == dialect.Responses {
 		return d.Dialect.Stream(m)
 	}
 	return &decoder{Decoder: d.Dialect.Decoder(m), chat: m.Endpoint == dialect.Chat}

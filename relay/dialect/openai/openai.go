@@ -184,6 +184,8 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 	switch {
 	case m.Endpoint.Media():
 		return decodeMedia(body, m)
+	case m.Endpoint.Continues():
+		return decodeResponse(body, m)
 	case !generates(m.Endpoint):
 		return decodeList(body, m)
 	}
@@ -215,8 +217,11 @@ func apply(body []byte, edits []dialect.Edit) []byte {
 
 // Stream implements dialect.Dialect.
 func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
-	if m.Endpoint.Media() {
+	switch {
+	case m.Endpoint.Media():
 		return &mediaDecoder{a: media{modelName: m.Model}}
+	case m.Endpoint == dialect.Responses:
+		return NewResponses(m)
 	}
 	return d.Decoder(m)
 }

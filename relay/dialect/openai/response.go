@@ -38,6 +38,7 @@ type response struct {
 	conversation, fault dialect.Span // the fault is a non-null error
 	errorValue          dialect.Span // error, null or not
 	unstored            bool
+	background          bool
 	usage               dialect.Usage
 }
 
@@ -66,6 +67,8 @@ func (r *response) member(c *cursor.Cursor, key []byte) bool {
 		return ok
 	case "store":
 		r.unstored = c.Peek() == 'f'
+	case "background":
+		r.background = c.Peek() == 't'
 	case "conversation":
 		return r.readConversation(c)
 	case "error":
@@ -174,6 +177,13 @@ func readWhole(data []byte) (r response, ok bool) {
 
 var errNoResponse = errors.New("the answer is not a response")
 
+// ReadResponse reads what a whole answer says of itself; ok is false when it is
+// not one JSON object.
+func ReadResponse(body []byte) (_ Response, ok bool) {
+	r, ok := readWhole(body)
+	return r.says(body), ok
+}
+
 // ReadStored takes the answer to a request for what the provider keeps, whatever
 // object that is: the model's name becomes the one that the client asked for,
 // all else stays. It may change body and returns its storage.
@@ -194,7 +204,7 @@ func (r *response) rename(body, model []byte) []byte {
 	return apply(body, []dialect.Edit{{Span: r.model, Text: model}})
 }
 
-// decodeResponse is Decode for an answer of /v1/responses. A response that
+// decodeResponse is Decode for an answer of /v1/responses and what is below it. A response that
 // failed is its provider's fault, as an error's status would be.
 func decodeResponse(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
 	r, ok := readWhole(body)
@@ -205,7 +215,7 @@ func decodeResponse(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error)
 		return nil, dialect.Usage{}, faultInBand(body)
 	case plainText(body, r.status) == statusFailed:
 		return nil, r.usage, r.failure(body)
-	case r.id.IsZero():
+	case r.id.IsZero() && m.Endpoint != dialect.InputTokens:
 		return nil, dialect.Usage{}, errNoResponse
 	}
 	return r.rename(body, m.Model), r.usage, nil

@@ -234,9 +234,9 @@ func TestResponseStreamEndsBadly(t *testing.T) {
 	const event = `{"type":"error","sequence_number":6,"code":"x","message":"boom","param":"p"}`
 	f(nil, "event: error\ndata: "+event+"\n\n", created, delta, "error|"+event)
 	// ... unless a secret had to be taken out of it, or it is a chat's.
-	const hidden = `{"type":"response.failed","sequence_number":7,"response":{"id":"resp_1","object":"response","status":"failed","model":"m","error":{"code":"x","message":"***"},"output":[],"conversation":{"id":"conv_1"}}}`
+	const hidden = `{"type":"response.failed","sequence_number":5,"response":{"id":"resp_1","object":"response","status":"failed","model":"m","error":{"code":"x","message":"***"},"output":[],"conversation":{"id":"conv_1"}}}`
 	f(&apierror.Error{Code: "x", Message: "***"}, "event: response.failed\ndata: "+hidden+"\n\n", created, delta, "error|"+event)
-	f(nil, "event: response.failed\ndata: "+strings.NewReplacer("***", "boom", ":7", ":5").Replace(hidden)+"\n\n",
+	f(nil, "event: response.failed\ndata: "+strings.NewReplacer("***", "boom", ":5", ":1").Replace(hidden)+"\n\n",
 		created, `|{"sequence_number":4,"error":{"code":"x","message":"boom"}}`)
 }
 

@@ -63,7 +63,7 @@ func (d *Responses) Break(dst []byte, e *apierror.Error) []byte {
 	if d.failure != nil && e.Message == d.err.Message && e.Param == d.err.Param && (e.Code == d.err.Code || d.err.Code == "") {
 		return append(dst, d.failure...)
 	}
-	if len(d.snapshot) == 0 {
+	if len(d.snapshot) == 0 || d.background { // one in the background has not failed
 		return AppendErrorEvent(dst, e, d.next)
 	}
 	edits := make([]dialect.Edit, 0, 3)

@@ -68,12 +68,14 @@ func (h *happening) member(c *cursor.Cursor, key []byte) bool {
 // own name, byte for byte but for the model's name, those that nobody here
 // knows too.
 type Responses struct {
-	model []byte // the name that the client asked for, as JSON
-	h     happening
+	model  []byte // the name that the client asked for, as JSON
+	retold bool   // see Meta.Retold
+	h      happening
 
 	id, conversation string
 	unstored         bool
-	next             int // the number of the event after the last one
+	background       bool // it goes on, whatever becomes of its stream
+	next             int  // the number of the event after the last one
 	finished         bool
 	usage            dialect.Usage
 	textBytes        int
@@ -87,7 +89,7 @@ var (
 )
 
 // NewResponses returns a decoder for one stream.
-func NewResponses(m *dialect.Meta) *Responses { return &Responses{model: m.Model} }
+func NewResponses(m *dialect.Meta) *Responses { return &Responses{model: m.Model, retold: m.Retold} }
 
 // Event implements dialect.StreamDecoder.
 func (d *Responses) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
@@ -117,10 +119,14 @@ func (d *Responses) Event(dst, name, data []byte) ([]byte, dialect.State, error)
 			d.keepFailure(e, d.write(nil, name, data))
 		}
 		return dst, dialect.Dropped, e
-	case kind == "response.failed":
+	case kind == "response.failed" && !d.retold:
 		e := h.response.failure(data)
 		d.keepFailure(e, d.write(nil, name, data))
 		return dst, dialect.Dropped, e
+	}
+	d.next++
+	if h.sequence >= 0 {
+		d.next = h.sequence + 1
 	}
 	return d.write(dst, name, data), d.state(kind, data), nil
 }
@@ -128,10 +134,6 @@ func (d *Responses) Event(dst, name, data []byte) ([]byte, dialect.State, error)
 // note learns what the event tells of the response.
 func (d *Responses) note(data []byte) {
 	h := &d.h
-	d.next++
-	if h.sequence >= 0 {
-		d.next = h.sequence + 1
-	}
 	d.textBytes += h.textBytes
 	if h.response.all.IsZero() {
 		return
@@ -145,6 +147,7 @@ func (d *Responses) note(data []byte) {
 		d.conversation = says.Conversation
 	}
 	d.unstored = d.unstored || says.Unstored
+	d.background = d.background || h.response.background
 	if !says.Usage.IsZero() {
 		d.usage = says.Usage
 	}
@@ -154,10 +157,15 @@ func (d *Responses) note(data []byte) {
 // it may be what the client waits for.
 func (d *Responses) state(kind string, data []byte) dialect.State {
 	switch kind {
-	case "response.completed", "response.incomplete", "response.cancelled":
+	case "response.completed", "response.incomplete", "response.cancelled", "response.failed":
 		d.finished = true
 		return dialect.End
-	case "response.created", "response.queued", "response.in_progress", "response.content_part.added", "keepalive", "":
+	case "response.created", "response.queued", "response.in_progress":
+		if d.background { // it may wait for long, and must not be made twice meanwhile
+			return dialect.Content
+		}
+		return dialect.Lifecycle
+	case "response.content_part.added", "keepalive", "":
 		return dialect.Lifecycle
 	case "response.output_item.added":
 		// An empty message is what a role is to a chat; any other item, such as

@@ -1,0 +1,41 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// storedRoutes are those for a response that a provider keeps, also without /v1.
+func storedRoutes() (all []*route) {
+	for _, prefix := range []string{"/v1/", "/"} {
+		at := prefix + dialect.Responses.Path() + "/:id"
+		for _, rt := range []route{
+			{method: http.MethodGet, path: at},
+			{method: http.MethodDelete, path: at},
+			{method: http.MethodPost, path: at + "/cancel"},
+			{method: http.MethodGet, path: at + "/input_items"},
+		} {
+			rt.access, rt.serve = accessUser, (*exchange).stored
+			rt.endpoint, rt.format = dialect.Responses, relay.FormatOf(dialect.Responses)
+			all = append(all, &rt)
+		}
+	}
+	return all
+}
+
+// stored has the provider asked for a response that it keeps. What a client
+// sends for a body is not read: there is nothing that it could say.
+func (x *exchange) stored() {
+	x.served = true
+	x.leaveBody()
+	_, rest, _ := strings.Cut(x.r.URL.Path, "/"+dialect.Responses.Path()+"/")
+	x.rec.Stored.ID, x.rec.Stored.Action, _ = strings.Cut(rest, "/")
+	w := http.ResponseWriter(x.w)
+	if x.r.ProtoMajor > 1 {
+		w = newPatientWriter(w)
+	}
+	x.server.gateway.ServeStored(w, x.r, x.view.rt, &x.rec)
+}

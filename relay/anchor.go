@@ -1,0 +1,97 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+)
+
+// A response that its provider keeps can be gone on from at that provider alone.
+// Here a request finds its way back to it, and each answer is remembered for
+// those that follow.
+
+// anchor pins the request to the provider that keeps what it goes on from.
+func (x *exchange) anchor() *apierror.Error {
+	s := &x.in.Scan
+	param, id := "previous_response_id", s.Previous
+	if id == "" {
+		param, id = "conversation", s.Conversation
+	}
+	if id == "" {
+		return nil
+	}
+	h, ok, foreign := x.g.stored.find(x.rec.User.ID, id)
+	switch {
+	case foreign:
+		return previousNotFound(id, param)
+	case !ok:
+		x.adrift = true
+		return nil
+	case !x.model.listedAt(h.provider):
+		return apierror.New(apierror.InvalidValue, "%s %.100q is kept by a provider that does not serve the model %q; use the model that made it",
+			param, id, x.model.Name).WithParam(param)
+	}
+	x.anchored = h.provider
+	return nil
+}
+
+// previousNotFound is the error that OpenAI answers with too.
+func previousNotFound(id, param string) *apierror.Error {
+	return apierror.New(apierror.PreviousNotFound, "%s %.100q is not known here: send the whole conversation as input", param, id).WithParam(param)
+}
+
+// listedAt reports whether one of the model's listings is at the provider.
+func (m *Model) listedAt(provider string) bool {
+	return slices.ContainsFunc(m.Listings, func(l config.Listing) bool { return l.Provider == provider })
+}
+
+// keptElsewhere reports whether an upstream does not know what the request goes
+// on from while nobody here knows who does, as after a restart: another provider may.
+func (x *exchange) keptElsewhere(fault *apierror.Error) bool {
+	return x.adrift && fault.Code == string(apierror.PreviousNotFound)
+}
+
+// remember notes who keeps the response that a whole answer is.
+func (x *exchange) remember(c *call, body []byte) {
+	if x.rec.Endpoint != dialect.Responses {
+		return
+	}
+	if r, ok := openai.ReadResponse(body); ok {
+		x.keep(c, r)
+	}
+}
+
+// rememberStream is remember for a streamed answer whose first content has come.
+func (x *exchange) rememberStream(c *call, dec dialect.StreamDecoder) {
+	if d, ok := dec.(*openai.Responses); ok && !x.meta.Retold {
+		r := d.Response()
+		r.Status = "" // what the stream consumes is booked at its end, whatever that is
+		x.keep(c, r)
+	}
+}
+
+func (x *exchange) keep(c *call, r openai.Response) {
+	if r.Unstored {
+		return
+	}
+	h := home{
+		provider: c.t.listing.Provider, backend: c.t.backend,
+		model: x.rec.Model.ID, name: string(x.meta.Model), settled: r.Over(),
+	}
+	for _, id := range []string{r.ID, r.Conversation} {
+		if isID(id) {
+			x.g.stored.put(x.rec.User.ID, id, h)
+		}
+	}
+}
+
+// isID reports whether an upstream's id can stand in a path.
+func isID(id string) bool {
+	return id != "" && id[0] != '.' && !strings.ContainsFunc(id, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.:", r))
+	})
+}

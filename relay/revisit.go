@@ -1,0 +1,202 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+)
+
+// Stored names a response that a provider keeps, and what is asked about it.
+type Stored struct {
+	ID string
+	// Action is what follows the id in the path: "" for the response itself,
+	// "cancel" or "input_items".
+	Action string
+}
+
+// ServeStored answers one request for the response that rec.Stored names, by the
+// method of r: its provider alone is asked, once, and no balancer is told of it.
+// Users get what they asked for themselves; for all other ids there is a 404.
+// All else is as for Serve.
+func (g *Gateway) ServeStored(w http.ResponseWriter, r *http.Request, rt *Runtime, rec *Record) {
+	x := exchanges.Get().(*exchange)
+	x.g, x.rt, x.w, x.r, x.rec = g, rt, w, r, rec
+	x.format = FormatOf(rec.Endpoint)
+	rec.Attempts = rec.inline[:0]
+	defer x.finish()
+	v, e := x.revisit()
+	if e == nil {
+		e = v.err
+	}
+	if e != nil {
+		x.fail(e)
+	}
+}
+
+// revisit finds the response's provider and asks it.
+func (x *exchange) revisit() (verdict, *apierror.Error) {
+	id := x.rec.Stored.ID
+	h, ok, _ := x.g.stored.find(x.rec.User.ID, id)
+	if !ok {
+		return verdict{}, notKept(id)
+	}
+	up := x.rt.upstreams[h.provider]
+	if up == nil {
+		return verdict{}, apierror.New(apierror.NotFound, "the provider that keeps the response %.100q is not configured any more", id)
+	}
+	keeper, ok := up.dialect.(dialect.Keeper)
+	if !ok {
+		return verdict{}, notKept(id)
+	}
+	m, t := x.rt.homeOf(h, up)
+	x.rec.Model = m
+	if m != nil && (!x.rec.User.MayUse(m.ID) || !x.rec.User.MayUseTags(t.listing.Tags)) {
+		return verdict{}, apierror.New(apierror.ModelNotAllowed, "you may no longer use the model %q, which the response is of", m.Name)
+	}
+	if err := x.g.limiter.Acquire(x.rec.User, &x.permit); err != nil {
+		return verdict{}, x.denied(err)
+	}
+	x.permit.SetHeaders(x.w.Header())
+	query := x.r.URL.Query()
+	query.Del("api-version") // the provider's, if it wants one
+	x.rec.Stream = x.r.Method == http.MethodGet && query.Get("stream") == "true"
+	x.meta = dialect.Meta{Endpoint: dialect.Responses, Model: []byte(h.name), User: x.rec.User.ID, Retold: true}
+	x.gate.w, x.gate.rc = x.w, http.NewResponseController(x.w)
+	x.gate.stream, x.gate.keepalive = x.rec.Stream, x.rt.limits.keepalive
+	if x.rec.Stream {
+		x.gate.hold = x.rec.Start.Add(x.g.hold)
+	}
+	method := x.r.Method
+	if method == http.MethodHead { // the server keeps the body back
+		method = http.MethodGet
+	}
+	return x.ask(keeper, t, &dialect.Stored{
+		Method: method, ID: id, Action: x.rec.Stored.Action, Query: query, Stream: x.rec.Stream, Header: x.r.Header,
+	}), nil
+}
+
+func notKept(id string) *apierror.Error {
+	return apierror.New(apierror.NotFound, "there is no response %.100q of yours here: its answer did not come through this gateway, or too long ago, or before it was restarted",
+		strings.ToValidUTF8(id, "\ufffd"))
+}
+
+// homeOf is the model and the target that made a response; without a model where
+// the configuration does not have them any more.
+func (rt *Runtime) homeOf(h home, up *upstream) (*Model, *target) {
+	if m := rt.byID[h.model]; m != nil {
+		for i := range m.targets {
+			if m.targets[i].backend == h.backend {
+				return m, &m.targets[i]
+			}
+		}
+	}
+	_, name, _ := strings.Cut(h.backend, ":")
+	return nil, &target{
+		up: up, backend: h.backend, listing: config.Listing{Provider: h.provider, Model: name},
+		providerHeader: []string{h.provider}, modelHeader: []string{name},
+	}
+}
+
+// ask asks the provider and carries its answer to the client.
+func (x *exchange) ask(keeper dialect.Keeper, t *target, in *dialect.Stored) (v verdict) {
+	a := &Attempt{
+		Backend: t.backend, Provider: t.listing.Provider, Model: t.listing.Model,
+		Why: ReasonFirst, Start: time.Now(), Kind: loadbalance.Cancelled, target: t,
+	}
+	if x.rec.Model != nil { // else there are no metrics that it could count in
+		x.rec.Attempts = append(x.rec.Attempts, *a)
+		a = x.rec.Last()
+	}
+	ctx, cancel := context.WithCancelCause(x.r.Context())
+	v.kind = loadbalance.Cancelled
+	defer func() {
+		x.gate.end()
+		cancel(nil)
+		a.Kind, a.Duration = v.kind, time.Since(a.Start)
+	}()
+	limit, cause := x.rt.limits.nonStream, errTotal
+	if x.rec.Stream {
+		limit, cause = t.up.firstContent, errFirstContent
+	}
+	x.gate.begin(cancel, limit, cause)
+	c := &call{t: t, a: a, ctx: ctx, cancel: cancel}
+	req, err := keeper.Stored(ctx, in)
+	if err != nil {
+		return verdict{kind: loadbalance.Caller, err: apierror.New(apierror.Internal, "the request could not be put into the provider's form")}
+	}
+	resp, err := t.up.transport.RoundTrip(req)
+	if err != nil {
+		return x.broken(c)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	a.Status, a.upstreamID = resp.StatusCode, upstreamID(resp.Header)
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		resp.Body = &gunzip{src: resp.Body}
+	}
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		return x.refused(c, resp)
+	case x.rec.Stream && !isJSON(resp.Header):
+		return x.stream(c, resp)
+	}
+	return x.told(c, resp)
+}
+
+// told carries a whole answer about a stored response.
+func (x *exchange) told(c *call, resp *http.Response) verdict {
+	buf, err := readAnswer(resp)
+	defer func() {
+		if buf.Cap() <= keptAnswer {
+			answers.Put(buf)
+		}
+	}()
+	switch {
+	case errors.Is(err, errAnswerTooLong):
+		return x.unreadable()
+	case err != nil:
+		return x.broken(c)
+	}
+	body, says, err := openai.ReadStored(buf.Bytes(), x.meta.Model)
+	if err != nil || x.rec.Stream { // asked for a stream, it is none
+		return x.unreadable()
+	}
+	c.a.FirstContent = time.Since(c.a.Start)
+	if x.r.Method == http.MethodDelete {
+		x.g.stored.forget(x.rec.User.ID, x.rec.Stored.ID)
+	} else {
+		x.settle(c, says)
+	}
+	if x.left() || x.answer(resp, body) != nil {
+		x.clientLeft = true
+	}
+	x.rec.Committed = true
+	x.rec.FirstContent = time.Since(x.rec.Start)
+	return verdict{kind: loadbalance.Success}
+}
+
+// settle books what a response consumed that was not over when it was made, as
+// soon as it is known, once.
+func (x *exchange) settle(c *call, says openai.Response) {
+	if !says.Over() || says.Usage.IsZero() || !x.g.stored.settle(x.rec.User.ID, x.rec.Stored.ID) {
+		return
+	}
+	x.book(c, says.Usage)
+	// The price of the request was booked when it was made.
+	c.a.Cost -= c.t.listing.RequestPrice
+	x.rec.Cost -= c.t.listing.RequestPrice
+}
+
+// settleStream is settle for a streamed answer at its end.
+func (x *exchange) settleStream(c *call, dec dialect.StreamDecoder) {
+	if d, ok := dec.(*openai.Responses); ok {
+		x.settle(c, d.Response())
+	}
+}

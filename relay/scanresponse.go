@@ -1,0 +1,52 @@
+package relay
+
+import (
+	"github.com/PPKunOfficial/berry-api/relay/strict"
+)
+
+// What a request of /v1/responses goes on from, which only one provider may keep.
+
+// previous reads previous_response_id.
+func (s *scanner) previous() error {
+	if !s.endpoint.Continues() {
+		return s.Skip()
+	}
+	id, err := s.idOrNull("previous_response_id", "the id of a response")
+	s.scan.Previous = id
+	return err
+}
+
+// conversation reads a conversation: its id, or an object with the id.
+func (s *scanner) conversation() error {
+	if !s.endpoint.Continues() {
+		return s.Skip()
+	}
+	const name, want = "conversation", "the id of a conversation, or an object with its id"
+	if s.Peek() != '{' {
+		id, err := s.idOrNull(name, want)
+		s.scan.Conversation = id
+		return err
+	}
+	return s.members(func(member []byte, _ *place) error {
+		if string(member) != "id" {
+			return s.Skip()
+		}
+		id, err := s.idOrNull(name, want)
+		s.scan.Conversation = id
+		return err
+	})
+}
+
+// idOrNull reads a string, or null for "", as the value of a field or in it.
+func (s *scanner) idOrNull(field, want string) (string, error) {
+	v, _, err := s.value()
+	switch {
+	case err != nil:
+		return "", err
+	case v[0] == '"':
+		return strict.Unquote(v), nil
+	case v[0] == 'n':
+		return "", nil
+	}
+	return "", invalidField(field, want)
+}
