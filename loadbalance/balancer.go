@@ -14,7 +14,8 @@ type Config struct {
 	Strategy Strategy // nil: weighted_failover. The value belongs to the balancer from then on
 	Listings []Listing
 	// Replaces is the balancer whose place this one takes, as after a reload:
-	// what that one learnt of how large a usual request is goes on. nil: none.
+	// what that one learnt of how large a usual request is goes on, and so do the
+	// turns of round_robin. nil: none.
 	Replaces *Balancer
 }
 
@@ -63,9 +64,6 @@ func (f *Fleet) Balancer(c Config) (*Balancer, error) {
 	if b.strategy == nil {
 		b.strategy = new(weightedFailover)
 	}
-	if c.Replaces != nil {
-		b.usage.inherit(&c.Replaces.usage)
-	}
 	_, smart := b.strategy.(*smartAI)
 	firsts := map[string]int{}
 	f.mu.Lock()
@@ -88,6 +86,9 @@ func (f *Fleet) Balancer(c Config) (*Balancer, error) {
 			premium:  slices.Contains(l.Tags, premiumTag),
 			priced:   l.priced(),
 		})
+	}
+	if c.Replaces != nil {
+		b.inherit(c.Replaces)
 	}
 	b.numberTags()
 	b.rooms.New = func() any {

@@ -27,8 +27,8 @@
 // a path that forgets.
 //
 // To reload, build the new balancers over the same Fleet, each with the one that
-// it Replaces, swap them in, call SetPolicy and then Retain. States stay;
-// requests under way finish on the old balancers.
+// it Replaces, Renew those that stay as they are, swap them in, call SetPolicy and
+// then Retain. States stay; requests under way finish on the old balancers.
 //
 // # Who may be picked
 //

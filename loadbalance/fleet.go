@@ -119,7 +119,7 @@ func (f *Fleet) SetPolicy(p Policy) {
 func (f *Fleet) republish() {
 	p := f.policy.Load()
 	at := stampOf(f.now())
-	for _, b := range f.list() {
+	for _, b := range f.all() {
 		b.mu.Lock()
 		b.confidence.raise(at, &p.SmartAI)
 		b.publish(p)
@@ -136,14 +136,20 @@ func (f *Fleet) poke() {
 	}
 }
 
-// list returns the backends, sorted by id.
-func (f *Fleet) list() []*backend {
+// all returns the backends.
+func (f *Fleet) all() []*backend {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	all := make([]*backend, 0, len(f.backends))
 	for _, b := range f.backends {
 		all = append(all, b)
 	}
-	f.mu.Unlock()
+	return all
+}
+
+// list returns the backends, sorted by id.
+func (f *Fleet) list() []*backend {
+	all := f.all()
 	slices.SortFunc(all, func(a, b *backend) int { return strings.Compare(a.id, b.id) })
 	return all
 }
@@ -168,11 +174,7 @@ func (f *Fleet) backend(l *Listing, smart bool) *backend {
 	}
 	b.retired.Store(false)
 	b.mu.Lock()
-	b.claimed = true
-	b.claimedPerRequest = b.claimedPerRequest || l.PerRequest
-	b.claimedSmart = b.claimedSmart || smart
-	b.perRequest = b.perRequest || l.PerRequest
-	b.smart = b.smart || smart
+	b.claim(l, smart)
 	b.publish(f.policy.Load())
 	b.mu.Unlock()
 	return b
@@ -189,7 +191,7 @@ func (f *Fleet) Retain(ids []string) {
 		keep[id] = true
 	}
 	p := f.policy.Load()
-	for _, b := range f.list() {
+	for _, b := range f.all() {
 		b.mu.Lock()
 		if b.claimed {
 			b.perRequest, b.smart = b.claimedPerRequest, b.claimedSmart
@@ -253,7 +255,7 @@ func (f *Fleet) drain(id string, drained bool) bool {
 // ends with anything but 0 has found a path that forgets its lease.
 func (f *Fleet) Leases() int {
 	var n int64
-	for _, b := range f.list() {
+	for _, b := range f.all() {
 		n += b.inFlight.Load()
 	}
 	return int(n)

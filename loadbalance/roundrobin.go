@@ -13,7 +13,14 @@ const turnSets = 64
 // land on the same one. So the picks from one set are exactly even, whatever
 // happens in between. Sets beside the whole list are told apart by a hash; two
 // that fall together share a turn, which costs a little evenness of both.
-type roundRobin struct {
+//
+// The balancer that takes this one's place goes on with the turns: what a reload
+// does not change stays exactly even, however often it comes.
+type roundRobin struct{ *turns }
+
+// turns are shared by the balancers that follow each other with the same
+// listings, as requests of the older one may still pick.
+type turns struct {
 	whole turn
 	sets  [turnSets]turn
 }

@@ -59,7 +59,7 @@ func ParseStrategy(name string) (Strategy, error) {
 	case "weighted_random":
 		return new(weightedRandom), nil
 	case "round_robin":
-		return new(roundRobin), nil
+		return &roundRobin{new(turns)}, nil
 	case "least_latency":
 		return new(leastLatency), nil
 	case "failover":

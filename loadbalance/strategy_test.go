@@ -148,7 +148,7 @@ func TestRoundRobinIsExactlyEven(t *testing.T) {
 		starts := map[string]bool{}
 		for range 100 {
 			f := NewFleet(Options{})
-			lb, err := f.Balancer(Config{Strategy: new(roundRobin), Listings: ids("a b c")})
+			lb, err := f.Balancer(Config{Strategy: &roundRobin{new(turns)}, Listings: ids("a b c")})
 			if err != nil {
 				t.Fatal(err)
 			}
