@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/PPKunOfficial/berry-api/core/auth"
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
@@ -39,7 +38,7 @@ func (g *Gateway) dialectOf(up dialect.Upstream) (dialect.Dialect, error) {
 func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime, transports, error) {
 	rt := &Runtime{
 		Config:    cfg,
-		Keys:      auth.NewKeyring(cfg.Users, cfg.Models),
+		Keys:      g.keyring(cfg),
 		byName:    map[string]*Model{},
 		byID:      map[string]*Model{},
 		upstreams: map[string]*upstream{},
@@ -57,24 +56,21 @@ func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime
 	}
 	dials := transports{}
 	for id, p := range cfg.Providers {
-		up, err := g.upstream(id, p, cfg.Settings)
+		p.ID = id
+		up, err := g.upstream(dials, p, &cfg.Settings)
 		if err != nil {
 			return nil, nil, fmt.Errorf("providers.%s: %w", id, err)
 		}
-		if up == nil {
-			continue
+		if up != nil {
+			rt.upstreams[id] = up
 		}
-		d := g.transports.reuse(dials, id, up.Base, transportKey{
-			base: p.BaseURL, connect: cfg.Settings.ConnectTimeoutSeconds.Duration(),
-		})
-		up.transport, up.checks = d.tripper(), d.Transport
-		rt.upstreams[id] = up
 	}
 	for id, mc := range cfg.Models {
 		if !mc.Enabled {
 			continue
 		}
-		m, err := g.model(rt, id, mc)
+		mc.ID = id
+		m, err := g.model(rt, mc, configured)
 		if err != nil {
 			return nil, nil, fmt.Errorf("models.%s: %w", id, err)
 		}
@@ -85,9 +81,6 @@ func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime
 			rt.byName[a] = m
 		}
 	}
-	for id, m := range rt.byID {
-		m.fallBack(rt.byID[cfg.Models[id].ContextFallback])
-	}
 	if err := g.discovered(rt, lists); err != nil {
 		return nil, nil, err
 	}
@@ -95,30 +88,53 @@ func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime
 	return rt, dials, nil
 }
 
-// upstream makes a provider ready; nil for one that is disabled.
-func (g *Gateway) upstream(id string, p config.Provider, s config.Settings) (*upstream, error) {
+// upstream makes a provider ready, and puts its transports into dials; nil for one
+// that is disabled.
+func (g *Gateway) upstream(dials transports, p config.Provider, s *config.Settings) (*upstream, error) {
 	if !p.Enabled {
 		return nil, nil
+	}
+	first := p.TimeoutSeconds
+	if first <= 0 {
+		first = s.RequestTimeoutSeconds
+	}
+	key := transportKey{base: p.BaseURL, connect: s.ConnectTimeoutSeconds.Duration()}
+	if old := g.keptUpstream(&p, key); old != nil && old.firstContent == first.Duration() {
+		dials[p.ID] = g.transports[p.ID]
+		return old, nil
 	}
 	base, err := url.Parse(p.BaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("base_url is not a URL")
 	}
-	p.ID = id
-	first := p.TimeoutSeconds
-	if first <= 0 {
-		first = s.RequestTimeoutSeconds
+	up := &upstream{
+		Upstream: dialect.Upstream{Provider: p, Base: base, UserAgent: "berry-api/" + g.version},
+		reached:  key, firstContent: first.Duration(),
 	}
-	up := dialect.Upstream{Provider: p, Base: base, UserAgent: "berry-api/" + g.version}
-	d, err := g.dialectOf(up)
-	if err != nil {
+	if up.dialect, err = g.dialectOf(up.Upstream); err != nil {
 		return nil, err
 	}
-	return &upstream{Upstream: up, dialect: d, firstContent: first.Duration()}, nil
+	d := g.transports.reuse(dials, p.ID, base, key)
+	up.transport, up.checks = d.tripper(), d.Transport
+	return up, nil
 }
 
-func (g *Gateway) model(rt *Runtime, id string, mc config.Model) (*Model, error) {
-	m := &Model{ID: id, Name: mc.Name, Aliases: slices.Clone(mc.Aliases), Strategy: mc.Strategy}
+// provenance is where a model comes from.
+type provenance bool
+
+const (
+	configured provenance = false
+	listed     provenance = true // its providers' lists name it
+)
+
+func (g *Gateway) model(rt *Runtime, mc config.Model, from provenance) (*Model, error) {
+	if m := g.keptModel(rt, mc, from); m != nil {
+		return m, nil
+	}
+	m := &Model{
+		ID: mc.ID, Name: mc.Name, Aliases: slices.Clone(mc.Aliases), Strategy: mc.Strategy,
+		Discovered: from == listed, source: mc, fallback: mc.ContextFallback,
+	}
 	for _, l := range mc.Backends {
 		up, ok := rt.upstreams[l.Provider]
 		if !l.Enabled || !ok {
@@ -132,8 +148,8 @@ func (g *Gateway) model(rt *Runtime, id string, mc config.Model) (*Model, error)
 	}
 	if len(m.Listings) > 0 { // else there is nothing to pick from: Serve answers 503
 		var replaces *loadbalance.Balancer
-		if rt := g.current.Load(); rt != nil && rt.byID[id] != nil {
-			replaces = rt.byID[id].Balancer
+		if rt := g.current.Load(); rt != nil && rt.byID[mc.ID] != nil {
+			replaces = rt.byID[mc.ID].Balancer
 		}
 		if err := g.balance(m, replaces); err != nil {
 			return nil, err

@@ -33,7 +33,7 @@ func (g *Gateway) discovered(rt *Runtime, lists map[string][]string) error {
 	if len(lists) == 0 {
 		return nil
 	}
-	defined, listed := definedNames(rt.Config.Models), listedBackends(rt.Config.Models)
+	defined, backends := definedNames(rt.Config.Models), listedBackends(rt.Config.Models)
 	found := map[string][]config.Listing{}
 	for _, provider := range slices.Sorted(maps.Keys(lists)) {
 		if up := rt.upstreams[provider]; up == nil || !up.Provider.Discover {
@@ -41,18 +41,17 @@ func (g *Gateway) discovered(rt *Runtime, lists map[string][]string) error {
 		}
 		for _, name := range lists[provider] {
 			if !defined[name] {
-				found[name] = append(found[name], listed.listing(provider, name))
+				found[name] = append(found[name], backends.listing(provider, name))
 			}
 		}
 	}
 	for name, listings := range found {
-		m, err := g.model(rt, name, config.Model{
+		m, err := g.model(rt, config.Model{
 			ID: name, Name: name, Strategy: discoveredStrategy, Enabled: true, Backends: listings,
-		})
+		}, listed)
 		if err != nil {
 			return fmt.Errorf("the discovered model %q: %w", name, err)
 		}
-		m.Discovered = true
 		rt.models = append(rt.models, m)
 		rt.byID[name], rt.byName[name] = m, m
 	}

@@ -184,7 +184,7 @@ func (x *exchange) offeredElsewhere() (try, bool) {
 // is part of the model that the client asked for, so the user's allowed_models
 // are not asked again; the user's tags select among its backends as ever.
 func (x *exchange) contextFallback() (try, bool) {
-	to := x.model.fallback
+	to := x.rt.fallbackOf(x.model)
 	if to != nil {
 		to = to.on(x.rec.Endpoint)
 	}

@@ -59,7 +59,7 @@ func (g *Gateway) offer(m *Model) error {
 
 // view is m with the listings of which alone, for the endpoint e.
 func (g *Gateway) view(m *Model, which []bool, e dialect.Endpoint) (*Model, error) {
-	v := &Model{ID: m.ID, Name: m.Name, Aliases: m.Aliases, Strategy: m.Strategy}
+	v := &Model{ID: m.ID, Name: m.Name, Aliases: m.Aliases, Strategy: m.Strategy, fallback: m.fallback}
 	for i, serves := range which {
 		if serves {
 			v.Listings, v.targets = append(v.Listings, m.Listings[i]), append(v.targets, m.targets[i])
@@ -89,20 +89,6 @@ func (g *Gateway) balancer(id string, e dialect.Endpoint) *loadbalance.Balancer 
 		return nil
 	}
 	return rt.byID[id].on(e).Balancer
-}
-
-// fallBack sets the model that answers when a prompt is too long for m, for
-// each endpoint that it can be asked for too.
-func (m *Model) fallBack(to *Model) {
-	if to == nil {
-		return
-	}
-	m.fallback = to
-	for _, v := range m.views {
-		if v != nil {
-			v.fallback = to
-		}
-	}
 }
 
 func unsupportedEndpoint(m *Model, e dialect.Endpoint) *apierror.Error {

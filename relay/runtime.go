@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,8 +40,9 @@ type Model struct {
 	// and the configuration does not.
 	Discovered bool
 
-	targets  []target // what Listings lead to, by a lease's index
-	fallback *Model   // context_fallback; nil for none
+	source   config.Model // what it was made of
+	targets  []target     // what Listings lead to, by a lease's index
+	fallback string       // id of the context_fallback; "" for none
 	// views are the model as each endpoint sees it; see on. A view has none.
 	views [dialect.Endpoints]*Model
 }
@@ -62,6 +62,7 @@ type target struct {
 type upstream struct {
 	dialect.Upstream
 	dialect      dialect.Dialect
+	reached      transportKey      // what its transports were made for
 	transport    http.RoundTripper // for users' requests
 	checks       *http.Transport   // for checks, on connections of their own
 	firstContent time.Duration
@@ -96,15 +97,24 @@ func (rt *Runtime) Find(idOrName string) (*Model, bool) {
 // Models returns the enabled models by name. The slice is the caller's.
 func (rt *Runtime) Models() []*Model { return slices.Clone(rt.models) }
 
-// backendIDs returns the ids of all backends that some model lists.
+// fallbackOf is the model's context_fallback; nil if it has none.
+func (rt *Runtime) fallbackOf(m *Model) *Model {
+	if m.fallback == "" {
+		return nil
+	}
+	return rt.byID[m.fallback]
+}
+
+// backendIDs returns the ids of all backends that some model lists, more than
+// once those that more than one does.
 func (rt *Runtime) backendIDs() []string {
-	ids := map[string]struct{}{}
+	var ids []string
 	for _, m := range rt.models {
-		for _, l := range m.Listings {
-			ids[l.Backend()] = struct{}{}
+		for i := range m.targets {
+			ids = append(ids, m.targets[i].backend)
 		}
 	}
-	return slices.Sorted(maps.Keys(ids))
+	return ids
 }
 
 // lists reports whether some model lists the backend with that id.
