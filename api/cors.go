@@ -40,6 +40,11 @@ func (x *exchange) allowOrigin() {
 // request is answered here too.
 func (x *exchange) wrongMethod() {
 	h, asked := x.w.Header(), x.r.Header.Get("Access-Control-Request-Method")
+	if unoffered(x.r.Method, x.r.URL.Path) {
+		h.Del("Allow")
+		x.unoffered()
+		return
+	}
 	if x.r.Method != http.MethodOptions || asked == "" || h.Get("Access-Control-Allow-Origin") == "" {
 		x.fail(apierror.New(apierror.MethodNotAllowed, "method not allowed here, allowed: %s", h.Get("Allow")))
 		return
@@ -52,9 +57,4 @@ func (x *exchange) wrongMethod() {
 	}
 	h.Set("Access-Control-Max-Age", "600")
 	x.w.WriteHeader(http.StatusNoContent)
-}
-
-// unknownRoute answers a path that does not exist.
-func (x *exchange) unknownRoute() {
-	x.fail(apierror.New(apierror.NotFound, "no such route; the API is under /v1, as /v1/chat/completions and /v1/models"))
 }

@@ -89,6 +89,11 @@ func TestOpenAPI(t *testing.T) {
 		f(chat, prefix+"/chat/completions", "", 401, withBody(hello("pool")))
 		f(chat, prefix+"/chat/completions", narrowTok, 403, withBody(hello("org/m1")))
 		f(chat, prefix+"/chat/completions", annToken, 404, withBody(hello("nope")))
+		for _, e := range []string{"/completions", "/embeddings", "/moderations"} {
+			f("POST "+prefix+e, prefix+e, annToken, 200, withBody(`{"model":"org/m1","prompt":"a","input":"a"}`))
+			f("POST "+prefix+e, prefix+e, "", 401)
+			f("POST "+prefix+e, prefix+e, narrowTok, 403, withBody(`{"model":"org/m1"}`))
+		}
 		for _, e := range []string{
 			"/completions", "/embeddings", "/moderations", "/images/generations", "/images/edits", "/images/variations",
 			"/audio/transcriptions", "/audio/translations", "/audio/speech",
@@ -102,6 +107,8 @@ func TestOpenAPI(t *testing.T) {
 		f("GET "+prefix+"/models/{id}", prefix+"/models/org/m1", annToken, 200)
 		f("GET "+prefix+"/models/{id}", prefix+"/models/nope", annToken, 404)
 	}
+	f("POST /v1/completions", "/v1/completions", annToken, 200, withBody(`{"model":"org/m1","prompt":"a","stream":true}`))
+	f("POST /v1/embeddings", "/v1/embeddings", annToken, 200, withBody(`{"model":"org/m1","input":"a","encoding_format":"base64"}`))
 	f("POST /v1/chat/completions", "/v1/chat/completions", adminToken, 200, withHeader("X-Request-Id", "known"), withBody(hello("pool")))
 	f("POST /v1/chat/completions", "/v1/chat/completions", adminToken, 503, withBody(`{"model":"pool","backend":"two","messages":[]}`))
 	f("GET /smart-ai/models/{model}/weights", "/smart-ai/models/org/m1/weights", "", 200)
