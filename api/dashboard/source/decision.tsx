@@ -10,7 +10,7 @@ export function DecisionDetail({ decision: d }: { decision: Decision }) {
     <div class="decision">
       <p class="story">{story(d)}</p>
       <p class="hint">
-        <code>{d.request_id}</code> · {date(d.time)} · {d.strategy} · {d.stream ? "stream" : "plain answer"}
+        <code>{d.request_id}</code> · {date(d.time)} · {d.endpoint} · {d.strategy} · {d.stream ? "stream" : "plain answer"}
       </p>
       <h3>Candidates at the first pick</h3>
       <Table

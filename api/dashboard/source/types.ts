@@ -156,6 +156,7 @@ export interface Decision {
   request_id: string;
   time: string;
   user: string;
+  endpoint: string;
   model: string;
   strategy: string;
   stream: boolean;

@@ -22,6 +22,7 @@ type decision struct {
 	RequestID  string        `json:"request_id"`
 	Time       string        `json:"time"`
 	User       string        `json:"user"`
+	Endpoint   string        `json:"endpoint"`
 	Model      string        `json:"model"`
 	Strategy   string        `json:"strategy"`
 	Stream     bool          `json:"stream"`

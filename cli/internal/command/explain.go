@@ -54,8 +54,11 @@ func explain(ctx context.Context, s *session, f serverFlags, id string) error {
 
 func (s *session) explained(d *decision) {
 	how := ""
+	if d.Endpoint != "" && d.Endpoint != "chat/completions" {
+		how = ", " + d.Endpoint
+	}
 	if d.Stream {
-		how = ", streamed"
+		how += ", streamed"
 	}
 	fmt.Fprintf(s.Out, "Request %s: %s in %s\n", d.RequestID, d.outcome(), shownMS(d.LatencyMS))
 	fmt.Fprintf(s.Out, "  %s, user %s, model %s (%s%s)\n", d.Time, d.User, d.Model, d.Strategy, how)
