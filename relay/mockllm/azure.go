@@ -65,7 +65,7 @@ func azureAsked(b *Behaviour, r *Seen, c azureCall) []Step {
 	switch c.op {
 	case "chat/completions":
 		return azureStream(openAIChat(b, r, c.chats.Add(1)))
-	case "moderations": // a service of its own there
+	case "moderations", "images/variations": // the former is a service of its own there
 	default:
 		if steps := openAIOther(b, r, c.openAICall); steps != nil {
 			return steps

@@ -10,7 +10,7 @@ type Format uint8
 
 // The formats.
 const (
-	OpenAI Format = iota // api.openai.com: chat completions and the model list
+	OpenAI Format = iota // api.openai.com: chat, texts, vectors, moderations, images, audio and the model list
 	Azure                // Azure OpenAI: the same at its own addresses, with its own header for the key
 	Claude               // api.anthropic.com: messages and the model list
 	Gemini               // generativelanguage.googleapis.com: generateContent and the model list

@@ -68,7 +68,7 @@ func openAIOther(b *Behaviour, r *Seen, c openAICall) []Step {
 	case "moderations":
 		return openAIModerations(b, r)
 	}
-	return nil
+	return openAIMedia(b, r, c)
 }
 
 func openAIKey(b *Behaviour, r *Seen) []Step {
