@@ -23,6 +23,7 @@ type answer struct {
 	pieces    int          // how many texts and other parts of content there are
 	began     uint64       // bit set of the choices' indices
 	ended     uint64       // those with a finish reason
+	called    bool         // the choice that is being read has tool calls
 	usage     dialect.Usage
 	hasUsage  bool // usage is there and not null
 
@@ -33,7 +34,12 @@ type answer struct {
 type keep struct {
 	usage     bool
 	reasoning bool
+	// called, if not nil, is the bit set of the choices that had tool calls so
+	// far. Such a choice does not end with "stop" but with "tool_calls".
+	called *uint64
 }
+
+var toolCalls = []byte(`"tool_calls"`)
 
 // maxChoices is how many choices of one answer are followed singly; an index
 // beyond counts as the last one.
@@ -102,6 +108,8 @@ func (a *answer) choice(c *cursor.Cursor, k keep) bool {
 		return false
 	}
 	index, ended := 0, false
+	var finish dialect.Span
+	a.called = false
 	ok := c.Object(func(key []byte) bool {
 		switch string(key) {
 		case "index":
@@ -116,6 +124,9 @@ func (a *answer) choice(c *cursor.Cursor, k keep) bool {
 			return a.takeText(c)
 		case "finish_reason":
 			ended = c.Peek() == '"'
+			var ok bool
+			finish, ok = c.Value()
+			return ok
 		}
 		_, ok := c.Value()
 		return ok
@@ -126,7 +137,20 @@ func (a *answer) choice(c *cursor.Cursor, k keep) bool {
 		a.ended |= bit
 		a.content = true
 	}
+	if ok && k.called != nil {
+		a.mend(c, k.called, bit, finish)
+	}
 	return ok
+}
+
+// mend sets the finish reason of a choice with tool calls right.
+func (a *answer) mend(c *cursor.Cursor, called *uint64, bit uint64, finish dialect.Span) {
+	if a.called {
+		*called |= bit
+	}
+	if *called&bit != 0 && !finish.IsZero() && string(c.Bytes(finish)) == `"stop"` {
+		a.edits = append(a.edits, dialect.Edit{Span: finish, Text: toolCalls})
+	}
 }
 
 // message takes a delta or a message.
@@ -144,7 +168,12 @@ func (a *answer) message(c *cursor.Cursor, k keep) bool {
 			return a.takeText(c)
 		case name == "content", name == "refusal":
 			return a.takeText(c)
-		case name == "tool_calls", name == "function_call", name == "audio":
+		case name == "tool_calls":
+			before := a.pieces
+			ok := a.part(c)
+			a.called = a.called || a.pieces > before
+			return ok
+		case name == "function_call", name == "audio":
 			return a.part(c)
 		}
 		_, ok := c.Value()

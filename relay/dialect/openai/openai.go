@@ -28,7 +28,7 @@ type Dialect struct {
 	any           http.Header // for answers that may be no JSON
 	askUsage      bool
 	tokenLimit    string // the name of the bound on an answer; "" for the client's own
-	keepExtra     bool   // the provider itself makes tool calls' extra_content, and wants it back
+	google        bool   // it is Google's own layer of this format, which has ways of its own
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)
@@ -59,7 +59,7 @@ func New(up dialect.Upstream) *Dialect {
 		blank: blanks(up),
 		list:  up.Base.JoinPath("models"),
 		plain: h, stream: stream, any: all, askUsage: up.Provider.StreamUsage, tokenLimit: limit,
-		keepExtra: strings.HasSuffix(up.Base.Hostname(), ".googleapis.com"),
+		google: strings.HasSuffix(up.Base.Hostname(), ".googleapis.com"),
 	}
 }
 
@@ -134,7 +134,7 @@ func (d *Dialect) edits(in *dialect.Request) ([]dialect.Edit, error) {
 	for _, id := range s.LongIDs {
 		edits = append(edits, dialect.Edit{Span: id, Text: shortID(in.Body.Bytes()[id.Start:id.End])})
 	}
-	if !d.keepExtra {
+	if !d.google { // who itself makes tool calls' extra_content, and wants it back
 		for _, o := range s.Extensions {
 			edits = dialect.RemoveMembers(edits, in.Body.Bytes(), o.Open, o.Members...)
 		}
@@ -190,7 +190,7 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 		return decodeList(body, m)
 	}
 	var a answer
-	if !a.read(body, keep{usage: true, reasoning: !m.DropReasoning}) {
+	if !a.read(body, keep{usage: true, reasoning: !m.DropReasoning, called: d.mended()}) {
 		return nil, dialect.Usage{}, errNoAnswer
 	}
 	if !a.fault.IsZero() {
@@ -228,5 +228,17 @@ func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
 
 // Decoder is Stream for a dialect that does something to the chunks first.
 func (d *Dialect) Decoder(m *dialect.Meta) *Decoder {
-	return &Decoder{keep: keep{usage: m.WantUsage, reasoning: !m.DropReasoning}, model: m.Model}
+	return &Decoder{keep: keep{usage: m.WantUsage, reasoning: !m.DropReasoning, called: d.mended()}, model: m.Model}
+}
+
+// mended is where an answer notes its choices' tool calls, so that their finish
+// reason can be set right; nil to leave it as it is. Google's layer ends a stream
+// with tool calls with "stop", which clients take for the end of their work. At
+// others it may be meant: OpenAI itself says "stop" for a call of the function that
+// tool_choice names.
+func (d *Dialect) mended() *uint64 {
+	if !d.google {
+		return nil
+	}
+	return new(uint64)
 }
