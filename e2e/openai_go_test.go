@@ -32,6 +32,8 @@ func TestGo(t *testing.T) {
 		"garbled": c.garbled, "role_error": c.roleError,
 		"failover": c.failover, "failover_stream": c.failoverStream, "retry_after": c.retryAfter,
 		"rate_limit": c.rateLimit, "leave": c.leave,
+		"completion": c.completion, "completion_stream": c.completionStream, "embeddings": c.embeddings,
+		"moderation": c.moderation, "unsupported": c.unsupported,
 	}
 	for _, name := range cases() {
 		t.Run(name, runs[name])

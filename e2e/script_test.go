@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
 func TestNode(t *testing.T) {
@@ -44,7 +46,8 @@ func runScript(t *testing.T, command ...string) {
 	// What a client must get goes by the environment, so that it is written down in one place.
 	expect, err := json.Marshal(map[string]any{
 		"answer": answer, "question": question, "promptTokens": promptTokens, "completionTokens": completionTokens,
-		"models": modelNames(), "choices": []string{choice0, choice1},
+		"vectors": [][]float32{mockllm.Vector("a", vectorLength), mockllm.Vector("b", vectorLength)},
+		"models":  modelNames(), "choices": []string{choice0, choice1},
 		"tools": [][]string{{toolID1, "weather", toolArgs1}, {toolID2, "clock", toolArgs2}},
 	})
 	if err != nil {

@@ -35,10 +35,14 @@ const (
 	wrongToken   = "sk-berry-wrong-canary-3"
 	scriptedKey  = "up-scripted-canary-4"
 	backupKey    = "up-backup-canary-5"
+	vectorKey    = "up-vectors-canary-6"
 )
 
+// vectorLength is how long a vector is of which the request does not say.
+const vectorLength = 8
+
 func secrets() []string {
-	return []string{token, limitedToken, wrongToken, scriptedKey, backupKey}
+	return []string{token, limitedToken, wrongToken, scriptedKey, backupKey, vectorKey}
 }
 
 // A world is what one client talks to: Berry in front of two providers, and a second Berry that never retries, so
@@ -46,6 +50,7 @@ func secrets() []string {
 type world struct {
 	berry, strict    *server
 	scripted, backup *mockllm.Server
+	vectors          *mockllm.Server // speaks Gemini's format
 }
 
 // served are the public models, and the scripted provider's name of the model behind each.
@@ -54,7 +59,7 @@ func served() map[string]string {
 		"chat": "good", "org/chat": "good", "tools": "tools", "two": "two", "rejected": "rejected",
 		"truncated": "truncated", "reset": "reset", "broken": "broken", "early": "early", "no-done": "no-done",
 		"limited": "limited", "endless": "endless", "pool": "failing",
-		"silent": "silent", "garbled": "garbled", "role-error": "role-error",
+		"silent": "silent", "garbled": "garbled", "role-error": "role-error", "vectors": "vectors",
 	}
 }
 
@@ -73,8 +78,9 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		scripted: provider(t, mockllm.Behaviour{Name: "scripted", Key: scriptedKey}),
 		backup:   provider(t, mockllm.Behaviour{Name: "backup", Key: backupKey}),
+		vectors:  provider(t, mockllm.Behaviour{Name: "vectors", Key: vectorKey, Format: mockllm.Gemini}),
 	}
-	w.scripted.SetScript(mockllm.OnChat(faults()))
+	w.scripted.SetScript(scripted())
 	w.berry = startServer(t, w.config(""), secrets())
 	w.strict = startServer(t, w.config("max_retries = 0\nmax_internal_retries = 0\n"), secrets())
 	return w
@@ -112,13 +118,18 @@ api_key = %q
 base_url = %q
 api_key = %q
 
+[providers.vectors]
+backend_type = "gemini"
+base_url = %q
+api_key = %q
+
 [users.client]
 token = %q
 
 [users.limited]
 token = %q
 rate_limit = { requests_per_minute = 1 }
-`, settings, w.scripted.URL, scriptedKey, w.backup.URL+"/v1", backupKey, token, limitedToken)
+`, settings, w.scripted.URL, scriptedKey, w.backup.URL+"/v1", backupKey, w.vectors.URL, vectorKey, token, limitedToken)
 	for _, name := range modelNames() {
 		fmt.Fprintf(&b, `
 [models.%q]
@@ -138,7 +149,24 @@ model = "good"
 priority = 1
 `, name)
 	}
+	b.WriteString(`
+[[models.vectors.backends]]
+provider = "vectors"
+model = "vectors"
+priority = 1
+`)
 	return b.String()
+}
+
+// scripted is what the scripted provider does besides its behaviour: it makes no vectors with the model of that name.
+func scripted() mockllm.Script {
+	chat := mockllm.OnChat(faults())
+	return func(r *mockllm.Seen) []mockllm.Step {
+		if r.Path == "/v1/embeddings" && asked(r) == "vectors" {
+			return []mockllm.Step{mockllm.JSON(404, nil, mockllm.Fault("no such thing here", "invalid_request_error", "", "unknown_url"))}
+		}
+		return chat(r)
+	}
 }
 
 // faults is how the scripted provider's models misbehave; "good" is left to its behaviour.
@@ -241,6 +269,11 @@ func (w *world) verify(t *testing.T) {
 	if len(byModel["failing"]) == 0 || backup == 0 {
 		t.Errorf("failover: %d requests to the failing backend, %d to the other", len(byModel["failing"]), backup)
 	}
+	for _, r := range w.vectors.Requests() {
+		if got := r.Header.Get("X-Goog-Api-Key"); got != vectorKey || r.Header.Get("Authorization") != "" {
+			t.Errorf("%s %s came with another credential than the provider's", r.Method, r.Path)
+		}
+	}
 	if n := len(byModel["rejected"]); n != 1 {
 		t.Errorf("a request that the provider refuses was sent %d times", n)
 	}
@@ -286,5 +319,6 @@ func cases() []string {
 		"models", "retrieve", "chat", "stream", "stream_usage", "helper", "tools", "two_choices", "no_done",
 		"wrong_key", "unknown_model", "bad_request", "truncated", "reset", "silent", "broken", "early_error", "garbled", "role_error",
 		"failover", "failover_stream", "retry_after", "rate_limit", "leave",
+		"completion", "completion_stream", "embeddings", "moderation", "unsupported",
 	}
 }

@@ -236,6 +236,51 @@ const cases = {
     assert.ok(wait >= 1 && wait <= 60, `retry-after is ${wait}`);
   },
 
+  async completion() {
+    const got = await berry.completions.create({ model: "chat", prompt: expect.question });
+    assert.equal(got.choices[0].text, expect.answer);
+    assert.equal(got.choices[0].finish_reason, "stop");
+    assert.equal(got.object, "text_completion");
+    assert.equal(got.model, "chat");
+    assert.equal(got.usage.completion_tokens, expect.completionTokens);
+  },
+
+  async completion_stream() {
+    let text = "";
+    let finish = "";
+    for await (const chunk of await berry.completions.create({ model: "chat", prompt: expect.question, stream: true })) {
+      assert.equal(chunk.object, "text_completion");
+      text += chunk.choices[0].text;
+      finish += chunk.choices[0].finish_reason ?? "";
+    }
+    assert.equal(text, expect.answer);
+    assert.equal(finish, "stop");
+  },
+
+  // The SDK asks for base64 unless it is told otherwise. The second model's first provider makes no vectors; the next
+  // one speaks Gemini's format.
+  async embeddings() {
+    for (const model of ["chat", "vectors"]) {
+      for (const more of [{}, { encoding_format: "float" }]) {
+        const got = await berry.embeddings.create({ model, input: ["a", "b"], ...more });
+        assert.deepEqual(got.data.map((d) => [...d.embedding]), expect.vectors);
+        assert.deepEqual(got.data.map((d) => d.index), [0, 1]);
+        assert.equal(got.model, model);
+        assert.ok(got.usage.prompt_tokens >= 1);
+      }
+    }
+  },
+
+  async moderation() {
+    const got = await berry.moderations.create({ model: "chat", input: "no harm" });
+    assert.equal(got.results[0].flagged, true);
+    assert.equal(got.model, "chat");
+  },
+
+  async unsupported() {
+    await assertFails(() => berry.files.retrieve("file-1"), OpenAI.NotFoundError, { status: 404, code: "unsupported_endpoint" });
+  },
+
   // The test looks at the provider's side of this one.
   async leave() {
     for await (const chunk of await stream(berry, "endless")) {

@@ -250,6 +250,43 @@ def leave():
                 break
 
 
+def completion():
+    got = berry.completions.create(model="chat", prompt=EXPECT["question"])
+    equal((got.choices[0].text, got.choices[0].finish_reason), (EXPECT["answer"], "stop"))
+    equal((got.object, got.model), ("text_completion", "chat"))
+    equal(got.usage.completion_tokens, EXPECT["completionTokens"])
+
+
+def completion_stream():
+    text, finish = "", ""
+    for chunk in berry.completions.create(model="chat", prompt=EXPECT["question"], stream=True):
+        equal(chunk.object, "text_completion")
+        text += chunk.choices[0].text
+        finish += chunk.choices[0].finish_reason or ""
+    equal((text, finish), (EXPECT["answer"], "stop"))
+
+
+def embeddings():
+    """The SDK asks for base64 unless it is told otherwise. The second model's first provider makes no vectors; the next
+    one speaks Gemini's format."""
+    for model in ["chat", "vectors"]:
+        for more in [{}, {"encoding_format": "float"}]:
+            got = berry.embeddings.create(model=model, input=["a", "b"], **more)
+            equal([d.embedding for d in got.data], EXPECT["vectors"])
+            equal([d.index for d in got.data], [0, 1])
+            equal(got.model, model)
+            assert got.usage.prompt_tokens >= 1
+
+
+def moderation():
+    got = berry.moderations.create(model="chat", input="no harm")
+    equal((got.results[0].flagged, got.model), (True, "chat"))
+
+
+def unsupported():
+    assert_fails(lambda: berry.files.retrieve("file-1"), openai.NotFoundError, 404, code="unsupported_endpoint")
+
+
 CASES = {
     "models": models,
     "retrieve": retrieve,
@@ -275,6 +312,11 @@ CASES = {
     "retry_after": retry_after,
     "rate_limit": rate_limit,
     "leave": leave,
+    "completion": completion,
+    "completion_stream": completion_stream,
+    "embeddings": embeddings,
+    "moderation": moderation,
+    "unsupported": unsupported,
 }
 
 for name, run in CASES.items():
