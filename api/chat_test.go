@@ -254,8 +254,13 @@ type crash struct{ recorder }
 func (*crash) Finished(*relay.Record) { panic("finished") }
 
 func TestPanicAfterTheAnswerBegan(t *testing.T) {
-	b := start(t, setup{one: said("Hi"), options: func(o *api.Options) { o.Observer = &crash{} }})
+	more := make(chan struct{})
+	script := func(*mockllm.Seen) []mockllm.Step {
+		return []mockllm.Step{mockllm.SSE(chunk("Hi")), mockllm.Wait(more), mockllm.SSE(finish, "[DONE]"), mockllm.EOF()}
+	}
+	b := start(t, setup{one: script, options: func(o *api.Options) { o.Observer = &crash{} }})
 	res := b.open(`{"model":"pool","stream":true,"messages":[]}`)
+	close(more)
 	if got, err := io.ReadAll(res.Body); err == nil {
 		t.Errorf("the connection ended in order after %q", got)
 	}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,15 +37,81 @@ func (l watched) Accept() (net.Conn, error) {
 // watchedConn fails a write that makes no progress for stallLimit: net/http
 // would wait for a client that stays connected without reading for ever, and
 // with it a handler and its upstream call.
+//
+// Between hold and release it gathers what is written. net/http does not tell
+// when an answer's end is written, but from there it goes on to the next
+// request: any read, read deadline or close sends what is held.
 type watchedConn struct {
 	net.Conn
 
 	mu    sync.Mutex // guards what follows
 	armed time.Time  // when the limit was last set
 	other bool       // somebody else has set a deadline: it is theirs
+
+	writing sync.Mutex // held while something is sent, so that nothing overtakes; guards what follows
+	holding bool
+	held    *[]byte     // nil for nothing
+	holds   atomic.Bool // held is not nil
 }
 
+// heldMost is how much is gathered before it is sent anyway.
+const heldMost = 64 << 10
+
+var heldBytes = sync.Pool{New: func() any { return new(make([]byte, 0, 16<<10)) }}
+
 func (c *watchedConn) Write(p []byte) (n int, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.holding && len(p) <= heldMost {
+		if c.held != nil && len(*c.held)+len(p) > heldMost {
+			if err := c.sendHeld(); err != nil {
+				return 0, err
+			}
+		}
+		if c.held == nil {
+			c.held = heldBytes.Get().(*[]byte)
+			c.holds.Store(true)
+		}
+		*c.held = append(*c.held, p...)
+		return len(p), nil
+	}
+	if err := c.sendHeld(); err != nil {
+		return 0, err
+	}
+	return c.send(p)
+}
+
+// hold makes what is written wait for release.
+func (c *watchedConn) hold() {
+	c.writing.Lock()
+	c.holding = true
+	c.writing.Unlock()
+}
+
+// release sends what is held, and from then on what is written at once.
+func (c *watchedConn) release() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.holding = false
+	return c.sendHeld()
+}
+
+// sendHeld sends what is held. Called under writing.
+func (c *watchedConn) sendHeld() error {
+	if c.held == nil {
+		return nil
+	}
+	p := c.held
+	c.held = nil
+	c.holds.Store(false)
+	_, err := c.send(*p)
+	*p = (*p)[:0]
+	heldBytes.Put(p)
+	return err
+}
+
+// send writes p in pieces, each of which has the limit to itself.
+func (c *watchedConn) send(p []byte) (n int, err error) {
 	for {
 		c.arm()
 		m, err := c.Conn.Write(p[n:min(len(p), n+stallPiece)])
@@ -52,6 +119,36 @@ func (c *watchedConn) Write(p []byte) (n int, err error) {
 		if err != nil || n >= len(p) {
 			return n, err
 		}
+	}
+}
+
+// Read implements net.Conn.
+func (c *watchedConn) Read(p []byte) (int, error) {
+	c.ended()
+	return c.Conn.Read(p)
+}
+
+// Close implements net.Conn.
+func (c *watchedConn) Close() error {
+	// One that is sending just now may be waiting for a client that does not
+	// read; closing ends that.
+	if c.holds.Load() && c.writing.TryLock() {
+		_ = c.sendHeld() // the connection ends either way
+		c.writing.Unlock()
+	}
+	return c.Conn.Close()
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *watchedConn) SetReadDeadline(t time.Time) error {
+	c.ended()
+	return c.Conn.SetReadDeadline(t)
+}
+
+// ended sends what an answer that is over has left behind.
+func (c *watchedConn) ended() {
+	if c.holds.Load() {
+		_ = c.release() // a connection that is broken shows in the next read
 	}
 }
 

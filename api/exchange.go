@@ -22,6 +22,7 @@ type exchange struct {
 	route  *route
 	view   *view
 	w      gin.ResponseWriter
+	clumps clumpWriter // around w, while an answer is relayed over HTTP/1.1
 	r      *http.Request
 	// rec has the request's id, user and start; relay fills in the rest of it.
 	rec relay.Record

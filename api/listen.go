@@ -101,6 +101,7 @@ func (s *Server) newListener(name string, l net.Listener, handler http.Handler, 
 		// "OPTIONS *" is answered by the router as all else is.
 		DisableGeneralOptionsHandler: true,
 		BaseContext:                  func(net.Listener) context.Context { return ctx },
+		ConnContext:                  withConnection,
 		// Broken handshakes and the like: the noise of the open network.
 		ErrorLog: log.New(connectionLog{s.log}, "", 0),
 	}

@@ -285,3 +285,16 @@ func TestHintAndClip(t *testing.T) {
 	f(clip(strings.Repeat("a", 201)), strings.Repeat("a", 200)+"...")
 	f(clip("a"+strings.Repeat("ä", 100)), "a"+strings.Repeat("ä", 99)+"...")
 }
+
+// What is thrown away is not made pretty first: that costs more than the rest
+// of a line.
+func TestNothingIsNoTerminal(t *testing.T) {
+	f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if isTerminal(f) {
+		t.Errorf("%s counts as a terminal", os.DevNull)
+	}
+}

@@ -67,13 +67,17 @@ func logOutput(out io.Writer, format string) io.Writer {
 	return out
 }
 
-// isTerminal reports whether out is a character device. That is true for
-// /dev/null too, where the format does not matter.
+// isTerminal reports whether out is a character device other than the one that
+// throws all away, for which no line need be made pretty.
 func isTerminal(out io.Writer) bool {
 	f, ok := out.(*os.File)
 	if !ok {
 		return false
 	}
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	nowhere, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, nowhere)
 }

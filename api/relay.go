@@ -10,12 +10,18 @@ func (x *exchange) relay() {
 		defer x.server.decisions.keep(d, &x.rec)
 	}
 	w := http.ResponseWriter(x.w)
-	if x.r.ProtoMajor > 1 {
+	switch {
+	case x.r.ProtoMajor > 1:
 		w = newPatientWriter(w)
+	case x.clumps.over(x.w, x.r):
+		w = &x.clumps
 	}
 	if x.view.bodies {
 		x.serveRecorded(w)
-		return
+	} else {
+		x.server.gateway.Serve(w, x.r, x.view.rt, &x.rec)
 	}
-	x.server.gateway.Serve(w, x.r, x.view.rt, &x.rec)
+	if x.rec.Error != nil {
+		x.clumps.letGo()
+	}
 }

@@ -23,7 +23,7 @@ var (
 // request's meet under mu; after close nothing is written.
 type gate struct {
 	w         http.ResponseWriter
-	rc        *http.ResponseController
+	out       flusher
 	stream    bool
 	hold      time.Time     // when a stream's header goes out without content
 	keepalive time.Duration // longest silence towards the client; 0 for none
@@ -43,6 +43,24 @@ type gate struct {
 	cause  error                   // what that limit is
 	idle   time.Duration           // above 0 once content came: the limit moves with each read
 	since  time.Time               // the last sign of life from the upstream
+}
+
+// flusher sends what was written.
+type flusher interface{ FlushError() error }
+
+// controlled is a flusher of any http.ResponseWriter.
+type controlled struct{ *http.ResponseController }
+
+func (c controlled) FlushError() error { return c.Flush() }
+
+// to makes w what the gate writes to.
+func (g *gate) to(w http.ResponseWriter) {
+	g.w = w
+	if f, ok := w.(flusher); ok {
+		g.out = f
+		return
+	}
+	g.out = controlled{http.NewResponseController(w)}
 }
 
 // begin arms the limit of an attempt: cancel is called with cause when d has passed.
@@ -93,10 +111,10 @@ func (g *gate) touch() {
 	g.mu.Unlock()
 }
 
-// commit lets the header out, unless the hold did, with p as the first content.
-// From now on the attempt's limit is one of silence. header is called under
-// the gate's lock when the header is still to be written.
-func (g *gate) commit(p []byte, idle time.Duration, header func(h http.Header)) error {
+// commit lets the header out, unless the hold did; the first content is about to
+// follow. From now on the attempt's limit is one of silence. header is called
+// under the gate's lock when the header is still to be written.
+func (g *gate) commit(idle time.Duration, header func(h http.Header)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.open && g.gone.IsZero() {
@@ -105,10 +123,9 @@ func (g *gate) commit(p []byte, idle time.Duration, header func(h http.Header)) 
 		header(g.w.Header())
 		g.w.WriteHeader(http.StatusOK)
 	}
-	g.idle, g.cause, g.since = idle, errIdle, time.Now()
-	err := g.write(p)
+	now := time.Now()
+	g.idle, g.cause, g.since, g.lastWrite = idle, errIdle, now, now
 	g.arm()
-	return err
 }
 
 // send writes p and flushes it. The error is the client's connection's.
@@ -124,11 +141,18 @@ func (g *gate) write(p []byte) error {
 	}
 	_, err := g.w.Write(p)
 	if err == nil {
-		err = g.rc.Flush()
+		err = g.out.FlushError()
 	}
 	now := time.Now()
 	g.lastWrite, g.since = now, now
 	return err
+}
+
+// written is when something last went to the client.
+func (g *gate) written() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lastWrite
 }
 
 // last writes p and leaves it to the answer's end to send it.
@@ -191,7 +215,7 @@ func (g *gate) tick() {
 		}
 		// A client that has gone shows in the next event's write.
 		_, _ = g.w.Write(keepAliveComment)
-		_ = g.rc.Flush()
+		_ = g.out.FlushError()
 		g.lastWrite = time.Now()
 	}
 	g.arm()

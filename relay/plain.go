@@ -66,10 +66,11 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		return verdict{kind: loadbalance.Success}
 	}
 	if x.rec.Stream {
-		err = x.gate.commit(body, x.rt.limits.idle, func(h http.Header) {
+		x.gate.commit(x.rt.limits.idle, func(h http.Header) {
 			copyHeader(h, resp.Header)
 			x.backendHeader(h)
 		})
+		err = x.gate.send(body)
 		x.rec.Status = http.StatusOK
 	} else {
 		err = x.answer(resp, body)

@@ -413,11 +413,11 @@ func TestTestBackendTimesOutBeforeContent(t *testing.T) {
 	f := func(stream bool) {
 		t.Helper()
 		up := mockllm.Start(t, mockllm.Always(mockllm.Hang()))
-		gw := probing{url: up.URL, provider: withKey, settings: "request_timeout_seconds = 0.05"}.open(t)
+		gw := probing{url: up.URL, provider: withKey, settings: "request_timeout_seconds = 0.5"}.open(t)
 		r := gw.Current().TestBackend(t.Context(), relay.Test{Provider: "up", Model: "m1", Stream: stream})
 		settled(t, r, relay.Report{
 			Model: "m1", Check: relay.CheckedChat, Kind: loadbalance.Timeout,
-			Message: "nothing came within 50ms, the limit that providers.up.timeout_seconds sets",
+			Message: "nothing came within 500ms, the limit that providers.up.timeout_seconds sets",
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()

@@ -121,7 +121,7 @@ func (x *exchange) admit() *apierror.Error {
 	}
 	x.pick.Tags, x.pick.AllTags = x.rec.User.Tags, x.rec.User.Admin
 	x.pick.Only = cmp.Or(scan.Backend, x.anchored)
-	x.gate.w, x.gate.rc = x.w, http.NewResponseController(x.w)
+	x.gate.to(x.w)
 	x.gate.stream, x.gate.keepalive = scan.Stream, x.rt.limits.keepalive
 	if scan.Stream && x.rt.limits.resume && endpoint == dialect.Chat {
 		x.said = &said{}

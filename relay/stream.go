@@ -32,8 +32,12 @@ type pump struct {
 	out  []byte // events on their way: held before the commit, a clump after it
 
 	flowing bool // this attempt's first content has come
+	pending bool // the header is still to go out, with the first clump
 	replay  bool // this attempt repeats what an earlier one began
 	raw     []byte
+
+	contents int       // events of content in the clump
+	flushed  time.Time // when the last clump went out; zero before the first
 }
 
 type buffers struct {
@@ -82,8 +86,8 @@ func (p *pump) run() verdict {
 		case dialect.End:
 			return p.over()
 		case dialect.Content:
-			if !p.flowing && !p.begin() {
-				return p.left()
+			if p.contents++; !p.flowing {
+				p.begin()
 			}
 		}
 		switch {
@@ -93,6 +97,7 @@ func (p *pump) run() verdict {
 			if !p.flush() {
 				return p.left()
 			}
+			p.gather()
 		}
 	}
 }
@@ -136,8 +141,9 @@ func (p *pump) differs() verdict {
 }
 
 // begin is the moment of the attempt's first content. The first time it is the
-// commit: from here on nothing is retried, but for a resume.
-func (p *pump) begin() bool {
+// commit: from here on nothing is retried, but for a resume. The header goes out
+// with the clump that this content stands in.
+func (p *pump) begin() {
 	x := p.x
 	p.flowing = true
 	p.c.a.FirstContent = time.Since(p.c.a.Start)
@@ -146,23 +152,32 @@ func (p *pump) begin() bool {
 	}
 	if x.rec.Committed {
 		x.gate.flowing(x.rt.limits.idle)
-		return true
+		return
 	}
 	x.rec.Committed, x.rec.Status = true, http.StatusOK
 	x.rec.FirstContent = time.Since(x.rec.Start)
+	p.pending = true
 	if x.said == nil {
 		x.release()
 	}
 	x.rememberStream(p.c, p.dec)
-	err := x.gate.commit(p.out, x.rt.limits.idle, func(h http.Header) {
-		copyHeader(h, p.resp.Header)
-		x.backendHeader(h)
-	})
-	p.out = p.out[:0]
-	return err == nil || x.rt.limits.readOn
 }
 
+// open lets the header out, if it is still to go.
+func (p *pump) open() {
+	if !p.pending {
+		return
+	}
+	p.pending = false
+	p.x.gate.commit(p.x.rt.limits.idle, func(h http.Header) {
+		copyHeader(h, p.resp.Header)
+		p.x.backendHeader(h)
+	})
+}
+
+// flush sends the clump.
 func (p *pump) flush() bool {
+	p.open()
 	err := p.x.gate.send(p.out)
 	p.out = p.out[:0]
 	// A client that left is noticed by the server too, which then says whether

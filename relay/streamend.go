@@ -31,6 +31,7 @@ func (p *pump) over() verdict {
 	ended := p.finished()
 	var sent bool
 	if ended {
+		p.open()
 		sent = x.gate.last(p.out) == nil
 	} else {
 		sent = p.flush()

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// clumpWriter writes an answer over HTTP/1.1 so that what is written up to a
+// flush leaves in one system call. net/http's own buffer holds 4 KiB and is
+// flushed each time that it is full: a larger clump of a stream costs three.
+type clumpWriter struct {
+	gin     gin.ResponseWriter
+	raw     http.ResponseWriter // what gin's wraps
+	flusher interface{ FlushError() error }
+	conn    *watchedConn
+	clump   int  // bytes written since the last flush
+	held    bool // conn holds them
+}
+
+// over makes w write to of, the answer to r; it is false where that has no
+// connection of its own, as over HTTP/2.
+func (w *clumpWriter) over(of gin.ResponseWriter, r *http.Request) bool {
+	conn, ok := r.Context().Value(connectionKey{}).(*watchedConn)
+	if !ok || r.ProtoMajor != 1 {
+		return false
+	}
+	wrapped, ok := of.(interface{ Unwrap() http.ResponseWriter })
+	if !ok {
+		return false
+	}
+	raw := wrapped.Unwrap()
+	flusher, ok := raw.(interface{ FlushError() error })
+	*w = clumpWriter{gin: of, raw: raw, flusher: flusher, conn: conn}
+	return ok
+}
+
+// Header implements http.ResponseWriter.
+func (w *clumpWriter) Header() http.Header { return w.raw.Header() }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *clumpWriter) WriteHeader(status int) {
+	w.gin.WriteHeader(status)
+	w.gin.WriteHeaderNow()
+}
+
+// begin has gin send the header, and know of it.
+func (w *clumpWriter) begin() {
+	if !w.gin.Written() {
+		w.gin.WriteHeaderNow()
+	}
+}
+
+// smallClump is what net/http sends in one call by itself.
+const smallClump = 2 << 10
+
+// Write implements io.Writer. Without a flush the answer's end sends it.
+func (w *clumpWriter) Write(p []byte) (int, error) {
+	w.begin()
+	if w.clump += len(p); w.clump > smallClump && !w.held {
+		w.held = true
+		w.conn.hold()
+	}
+	return w.raw.Write(p)
+}
+
+// FlushError is what http.ResponseController calls.
+func (w *clumpWriter) FlushError() error {
+	w.begin()
+	err := w.flusher.FlushError()
+	if w.clump = 0; w.held {
+		w.held = false
+		if sent := w.conn.release(); err == nil {
+			err = sent
+		}
+	}
+	return err
+}
+
+// letGo has the answer's end sent as it is written: where the request's body was
+// not read, net/http waits for the client before it does anything by which
+// watchedConn knows that the answer is over.
+func (w *clumpWriter) letGo() {
+	if w.conn != nil {
+		_ = w.conn.release() // a broken connection shows to net/http too
+	}
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *clumpWriter) Unwrap() http.ResponseWriter { return w.gin }
+
+// connectionKey is under what a request's context has its connection.
+type connectionKey struct{}
+
+// withConnection is http.Server's ConnContext.
+func withConnection(ctx context.Context, c net.Conn) context.Context {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	if l, ok := c.(*limitedConn); ok {
+		c = l.Conn
+	}
+	return context.WithValue(ctx, connectionKey{}, c)
+}
