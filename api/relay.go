@@ -9,13 +9,7 @@ func (x *exchange) relay() {
 		x.rec.Decision = &d.pick
 		defer x.server.decisions.keep(d, &x.rec)
 	}
-	w := http.ResponseWriter(x.w)
-	switch {
-	case x.r.ProtoMajor > 1:
-		w = newPatientWriter(w)
-	case x.clumps.over(x.w, x.r):
-		w = &x.clumps
-	}
+	w := x.relayed()
 	if x.view.bodies {
 		x.serveRecorded(w)
 	} else {
@@ -23,5 +17,17 @@ func (x *exchange) relay() {
 	}
 	if x.rec.Error != nil {
 		x.clumps.letGo()
+	}
+}
+
+// relayed is what an answer is written to that may take its time.
+func (x *exchange) relayed() http.ResponseWriter {
+	switch {
+	case x.r.ProtoMajor > 1:
+		return newPatientWriter(x.w)
+	case x.clumps.over(x.w, x.r):
+		return &x.clumps
+	default:
+		return x.w
 	}
 }

@@ -33,9 +33,8 @@ func (x *exchange) stored() {
 	x.leaveBody()
 	_, rest, _ := strings.Cut(x.r.URL.Path, "/"+dialect.Responses.Path()+"/")
 	x.rec.Stored.ID, x.rec.Stored.Action, _ = strings.Cut(rest, "/")
-	w := http.ResponseWriter(x.w)
-	if x.r.ProtoMajor > 1 {
-		w = newPatientWriter(w)
+	x.server.gateway.ServeStored(x.relayed(), x.r, x.view.rt, &x.rec)
+	if x.rec.Error != nil {
+		x.clumps.letGo()
 	}
-	x.server.gateway.ServeStored(w, x.r, x.view.rt, &x.rec)
 }

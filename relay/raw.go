@@ -67,7 +67,7 @@ func (x *exchange) pass(c *call, resp *http.Response, p []byte) bool {
 	x.rec.Committed, x.rec.Status = true, http.StatusOK
 	x.rec.FirstContent = time.Since(x.rec.Start)
 	x.release()
-	err := x.gate.commit(p, x.rt.limits.idle, func(h http.Header) {
+	x.gate.commit(x.rt.limits.idle, func(h http.Header) {
 		copyHeader(h, resp.Header)
 		x.backendHeader(h)
 		h["Content-Type"], h["X-Content-Type-Options"] = bytesType(resp.Header), noSniff
@@ -75,7 +75,7 @@ func (x *exchange) pass(c *call, resp *http.Response, p []byte) bool {
 			h["Content-Length"] = []string{strconv.FormatInt(resp.ContentLength, 10)}
 		}
 	})
-	return err == nil && !x.left()
+	return x.gate.send(p) == nil && !x.left()
 }
 
 // cutOff ends an answer of bytes after its first ones. No word can be put behind

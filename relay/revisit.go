@@ -69,7 +69,7 @@ func (x *exchange) revisit() (verdict, *apierror.Error) {
 	query.Del("api-version") // the provider's, if it wants one
 	x.rec.Stream = x.r.Method == http.MethodGet && query.Get("stream") == "true"
 	x.meta = dialect.Meta{Endpoint: dialect.Responses, Model: []byte(h.name), User: x.rec.User.ID, Retold: true}
-	x.gate.w, x.gate.rc = x.w, http.NewResponseController(x.w)
+	x.gate.to(x.w)
 	x.gate.stream, x.gate.keepalive = x.rec.Stream, x.rt.limits.keepalive
 	if x.rec.Stream {
 		x.gate.hold = x.rec.Start.Add(x.g.hold)

@@ -19,8 +19,8 @@ func (p *pump) over() verdict {
 	if !p.flowing && !p.dec.Finished() { // it never said anything
 		return p.interrupted(loadbalance.Server)
 	}
-	if !p.flowing && !p.begin() { // all that it said is that it is over, which is an answer too
-		return p.left()
+	if !p.flowing { // all that it said is that it is over, which is an answer too
+		p.begin()
 	}
 	if err := p.close(); err != nil {
 		return p.failed(err)
