@@ -9,7 +9,7 @@ import (
 
 // What pages of allowed origins may read of an answer beside the safe headers.
 const exposedHeaders = "X-Request-Id, Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, " +
-	"X-Berry-Provider, X-Berry-Model, X-Berry-Attempts, X-Berry-Upstream-Request-Id, " +
+	"X-Berry-Provider, X-Berry-Model, X-Berry-Attempts, X-Berry-Upstream-Request-Id, X-Berry-Dropped-Params, X-Berry-Estimated, " +
 	"X-Ratelimit-Limit-Requests, X-Ratelimit-Remaining-Requests, X-Ratelimit-Reset-Requests, " +
 	"X-Ratelimit-Limit-Tokens, X-Ratelimit-Remaining-Tokens, X-Ratelimit-Reset-Tokens"
 

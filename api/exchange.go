@@ -131,7 +131,7 @@ func (x *exchange) panicked(p any) (abort bool) {
 // fail answers with an error.
 func (x *exchange) fail(e *apierror.Error) {
 	x.failure = e
-	x.route.format.Fail(x.w, e)
+	x.format().Fail(x.w, e)
 }
 
 // json answers with v. Maps come out sorted by key.

@@ -27,6 +27,10 @@ func newModelObject(name string, m *relay.Model) modelObject {
 
 // models lists what the caller may use.
 func (x *exchange) models() {
+	if x.anthropic() {
+		x.claudeModels()
+		return
+	}
 	list := struct {
 		Object string        `json:"object"`
 		Data   []modelObject `json:"data"`
@@ -50,6 +54,10 @@ func (x *exchange) model() {
 	m, ok := x.view.rt.Model(name)
 	if !ok || !mayUse(x.rec.User, m) {
 		x.fail(noSuchModel(name).WithParam("model"))
+		return
+	}
+	if x.anthropic() {
+		x.json(http.StatusOK, newClaudeModel(name))
 		return
 	}
 	x.json(http.StatusOK, newModelObject(name, m))

@@ -23,6 +23,7 @@ type route struct {
 
 	endpoint dialect.Endpoint // what relay is asked for, where it is
 	format   relay.Format     // in which failures are told
+	shared   bool             // Anthropic's clients ask here too, who want another format
 
 	series *routeSeries
 }
@@ -40,10 +41,10 @@ func (s *Server) routes() []*route {
 		{method: get, path: "/v1/health", access: accessOpen, serve: (*exchange).v1Health},
 
 		// The API's lists, also without /v1.
-		{method: get, path: "/v1/models", access: accessUser, serve: (*exchange).models},
-		{method: get, path: "/v1/models/*id", access: accessUser, serve: (*exchange).model},
-		{method: get, path: "/models", access: accessUser, serve: (*exchange).models},
-		{method: get, path: "/models/*id", access: accessUser, serve: (*exchange).model},
+		{method: get, path: "/v1/models", access: accessUser, shared: true, serve: (*exchange).models},
+		{method: get, path: "/v1/models/*id", access: accessUser, shared: true, serve: (*exchange).model},
+		{method: get, path: "/models", access: accessUser, shared: true, serve: (*exchange).models},
+		{method: get, path: "/models/*id", access: accessUser, shared: true, serve: (*exchange).model},
 
 		// The operator's: on the admin address only, if there is one.
 		{method: get, path: "/metrics", access: accessStatus, serve: (*exchange).metrics},
@@ -71,6 +72,7 @@ func endpointRoutes() (all []*route) {
 		dialect.ImageGenerations, dialect.ImageEdits, dialect.ImageVariations,
 		dialect.Transcriptions, dialect.Translations, dialect.Speech,
 		dialect.Responses, dialect.InputTokens, dialect.Compact,
+		dialect.Messages, dialect.CountTokens,
 	} {
 		for _, prefix := range []string{"/v1/", "/"} {
 			all = append(all, &route{
@@ -158,7 +160,7 @@ func (s *Server) otherwise(serve func(*exchange)) gin.HandlerFunc {
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 		http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect, otherMethod,
 	} {
-		handlers[m] = s.handle(&route{method: m, path: "other", serve: serve, series: s.metrics.route(m, "other")})
+		handlers[m] = s.handle(&route{method: m, path: "other", shared: true, serve: serve, series: s.metrics.route(m, "other")})
 	}
 	return func(c *gin.Context) {
 		h, ok := handlers[c.Request.Method]

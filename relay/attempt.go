@@ -13,6 +13,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 )
 
 func (x *exchange) target(l *loadbalance.Lease) *target {
@@ -26,6 +27,10 @@ type call struct {
 	a      *Attempt
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+
+	in   *dialect.Request // what is asked for, in a form that the target speaks
+	meta *dialect.Meta
+	chat *messages.Chat // where that is not the client's form; else nil
 }
 
 // attempt makes one upstream call and carries its answer to the client. It
@@ -63,21 +68,19 @@ func (x *exchange) attempt(try try) (v verdict) {
 		limit, cause = t.up.firstContent, errFirstContent
 	}
 	x.gate.begin(cancel, limit, cause)
-	return x.call(&call{t: t, lease: try.lease, a: a, ctx: ctx, cancel: cancel})
+	return x.call(&call{t: t, lease: try.lease, a: a, ctx: ctx, cancel: cancel, in: &x.in, meta: &x.meta})
 }
 
 // call sends the request and judges what comes.
 func (x *exchange) call(c *call) verdict {
-	x.in.Model, x.in.Dropped, x.in.OlderCalls = c.t.model, nil, false
-	x.meta.DropReasoning = !c.t.up.Provider.Reasoning
-	req, err := c.t.up.dialect.Encode(c.ctx, &x.in)
-	if err != nil {
-		if e, ok := errors.AsType[*apierror.Error](err); ok {
-			return verdict{kind: loadbalance.Caller, err: e}
-		}
-		return verdict{kind: loadbalance.Caller, err: apierror.New(apierror.Internal, "the request could not be put into the provider's form")}
+	if err := x.prepare(c); err != nil {
+		return verdict{kind: loadbalance.Caller, err: clientFault(err)}
 	}
-	x.meta.OlderCalls = x.in.OlderCalls
+	req, err := c.t.up.dialect.Encode(c.ctx, c.in)
+	if err != nil {
+		return verdict{kind: loadbalance.Caller, err: clientFault(err)}
+	}
+	x.encoded(c)
 	resp, err := c.t.up.transport.RoundTrip(req)
 	if err != nil {
 		return x.broken(c)
@@ -150,7 +153,7 @@ func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdic
 	secretsOf(&c.t.up.Provider).hideFault(fault)
 	c.a.Status = fault.Status
 	v := verdict{kind: kindOf(fault.Status), wait: waitOf(fault, h)}
-	if x.rec.Endpoint != dialect.Chat && unofferedStatus(fault.Status) || x.keptElsewhere(fault) {
+	if !x.rec.Endpoint.Chats() && unofferedStatus(fault.Status) || x.keptElsewhere(fault) {
 		v.kind, v.unoffered = loadbalance.Caller, true
 	}
 	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0

@@ -40,6 +40,9 @@ provider = "u2"
 model = "gpt-b-up"
 priority = 2
 tags = ["u-only"]
+[models.reverse]
+strategy = "failover"
+backends = [{ provider = "u2", model = "gpt-b-up", priority = 1 }, { provider = "c", model = "claude-up", priority = 2 }]
 [models.moderator]
 name = "omni-moderation-latest"
 backends = [{ provider = "u1", model = "mod-up" }]

@@ -5,6 +5,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 )
 
@@ -20,6 +21,8 @@ const (
 	FormatOpenAI
 	// FormatResponses is the same envelope; in a stream it is an event named error.
 	FormatResponses
+	// FormatAnthropic is Anthropic's envelope; a stream ends with an event of its own.
+	FormatAnthropic
 )
 
 // FormatOf is the format that the clients of an endpoint read.
@@ -29,19 +32,31 @@ func FormatOf(e dialect.Endpoint) Format {
 		return FormatChat
 	case dialect.Responses:
 		return FormatResponses
+	case dialect.Messages, dialect.CountTokens:
+		return FormatAnthropic
 	}
 	return FormatOpenAI
 }
 
 // Fail answers with e as a whole. Nothing may have been written before; the
 // header has the request's id already.
-func (f Format) Fail(w http.ResponseWriter, e *apierror.Error) { e.Write(w) }
+func (f Format) Fail(w http.ResponseWriter, e *apierror.Error) {
+	if f == FormatAnthropic {
+		own := *e
+		own.Raw = messages.Fault(e, w.Header().Get("X-Request-Id"))
+		e = &own
+	}
+	e.Write(w)
+}
 
 // Break appends what ends a stream badly: the in-band form of e, and the
 // terminator where the format has one. requestID is the request's.
 func (f Format) Break(dst []byte, e *apierror.Error, requestID string) []byte {
 	if f == FormatResponses { // as a stream begins; one that has begun says it in its own way
 		return openai.AppendErrorEvent(dst, e, 0)
+	}
+	if f == FormatAnthropic {
+		return messages.AppendFault(dst, e, requestID)
 	}
 	dst = append(dst, "data: "...)
 	dst = append(dst, e.Body()...)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// passed are the upstream's headers that reach the client beside those of
-// rateLimitPrefix; no other does: cookies, account names and server banners stay here.
+// passed are the upstream's headers that reach the client beside its limits;
+// no other does: cookies, account names and server banners stay here.
 var passed = map[string]struct{}{
 	"Retry-After":          {},
 	"Retry-After-Ms":       {},
@@ -22,20 +22,27 @@ const longestPassed = 256
 
 const (
 	rateLimitPrefix = "X-Ratelimit-"
+	// claudeLimitPrefix is what Anthropic's clients look for.
+	claudeLimitPrefix = "Anthropic-Ratelimit-"
 
 	headerProvider   = "X-Berry-Provider"
 	headerModel      = "X-Berry-Model"
 	headerAttempts   = "X-Berry-Attempts"
 	headerUpstreamID = "X-Berry-Upstream-Request-Id"
 	headerDropped    = "X-Berry-Dropped-Params"
+	headerEstimated  = "X-Berry-Estimated"
 )
 
 // copyHeader copies what may pass from an upstream's answer. A limit that
 // Berry itself told the client of stays.
-func copyHeader(to, from http.Header) {
+func (f Format) copyHeader(to, from http.Header) {
+	limits := rateLimitPrefix
+	if f == FormatAnthropic {
+		limits = claudeLimitPrefix
+	}
 	for name, v := range from {
 		_, ok := passed[name]
-		if !ok && !strings.HasPrefix(name, rateLimitPrefix) || len(v) != 1 || len(v[0]) > longestPassed {
+		if !ok && !strings.HasPrefix(name, limits) || len(v) != 1 || len(v[0]) > longestPassed {
 			continue
 		}
 		if _, own := to[name]; !own {

@@ -12,7 +12,7 @@ import (
 func TestPassedHeadersAreShort(t *testing.T) {
 	long := strings.Repeat("x", longestPassed+1)
 	to := http.Header{"X-Ratelimit-Limit-Requests": {"own"}}
-	copyHeader(to, http.Header{
+	FormatChat.copyHeader(to, http.Header{
 		"Retry-After":                    {"3"},
 		"Retry-After-Ms":                 {long},
 		"Openai-Processing-Ms":           {"1", "2"},
@@ -23,6 +23,16 @@ func TestPassedHeadersAreShort(t *testing.T) {
 	})
 	want := http.Header{"X-Ratelimit-Limit-Requests": {"own"}, "Retry-After": {"3"}, "X-Ratelimit-Remaining-Requests": {long[1:]}}
 	if d := cmp.Diff(want, to); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	// Anthropic's clients look for limits under other names.
+	to = http.Header{}
+	FormatAnthropic.copyHeader(to, http.Header{
+		"Anthropic-Ratelimit-Requests-Remaining": {"7"},
+		"X-Ratelimit-Remaining-Requests":         {"7"},
+		"Retry-After":                            {"3"},
+	})
+	if d := cmp.Diff(http.Header{"Anthropic-Ratelimit-Requests-Remaining": {"7"}, "Retry-After": {"3"}}, to); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	f := func(want string, h http.Header) {

@@ -57,15 +57,14 @@ var errPage = errors.New("the answer is a page")
 
 // decode turns a whole answer into the client's form.
 func (x *exchange) decode(c *call, h http.Header, answer []byte) ([]byte, Usage, error) {
-	d := c.t.up.dialect
 	if !x.transcribes() || isJSON(h) {
-		return d.Decode(answer, &x.meta)
+		return c.decode(answer)
 	}
 	if mediaType(h) == "text/html" {
 		return nil, Usage{}, errPage
 	}
 	if t := bytes.TrimSpace(answer); len(t) > 0 && t[0] == '{' { // JSON all the same, or a fault
-		body, usage, err := d.Decode(t, &x.meta)
+		body, usage, err := c.decode(t)
 		if _, fault := errors.AsType[*apierror.Error](err); fault || err == nil {
 			return body, usage, err
 		}

@@ -12,7 +12,10 @@ import (
 // with those of its listings alone that can serve it.
 
 // serves reports whether the upstream can be asked for the endpoint.
-func (up *upstream) serves(e dialect.Endpoint) bool { return up.dialect.Serves(e) }
+// Messages are put into the chat format where the upstream does not speak them.
+func (up *upstream) serves(e dialect.Endpoint) bool {
+	return up.dialect.Serves(e) || e == dialect.Messages && up.dialect.Serves(dialect.Chat)
+}
 
 // on is the model as the endpoint sees it; nil if none of its listings serves it.
 func (m *Model) on(e dialect.Endpoint) *Model { return m.views[e] }

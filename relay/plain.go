@@ -11,7 +11,6 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
-	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 )
 
 var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -52,7 +51,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		return x.unreadable() // what its stream would have said cannot be told from it
 	}
 	if x.rec.Stream {
-		body, err = openai.AppendChunks(nil, body, &x.meta)
+		body, err = x.events(body)
 		if err != nil {
 			return x.unreadable()
 		}
@@ -67,7 +66,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 	}
 	if x.rec.Stream {
 		x.gate.commit(x.rt.limits.idle, func(h http.Header) {
-			copyHeader(h, resp.Header)
+			x.format.copyHeader(h, resp.Header)
 			x.backendHeader(h)
 		})
 		err = x.gate.send(body)
@@ -87,7 +86,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 func (x *exchange) answer(resp *http.Response, body []byte) (err error) {
 	x.gate.final(func(bool) {
 		h := x.w.Header()
-		copyHeader(h, resp.Header)
+		x.format.copyHeader(h, resp.Header)
 		x.backendHeader(h)
 		h["Content-Type"] = jsonType
 		if x.answerType != nil {

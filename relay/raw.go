@@ -68,7 +68,7 @@ func (x *exchange) pass(c *call, resp *http.Response, p []byte) bool {
 	x.rec.FirstContent = time.Since(x.rec.Start)
 	x.release()
 	x.gate.commit(x.rt.limits.idle, func(h http.Header) {
-		copyHeader(h, resp.Header)
+		x.format.copyHeader(h, resp.Header)
 		x.backendHeader(h)
 		h["Content-Type"], h["X-Content-Type-Options"] = bytesType(resp.Header), noSniff
 		if _, coded := resp.Body.(*gunzip); !coded && resp.ContentLength > 0 {

@@ -127,7 +127,7 @@ func (x *exchange) ask(keeper dialect.Keeper, t *target, in *dialect.Stored) (v 
 		limit, cause = t.up.firstContent, errFirstContent
 	}
 	x.gate.begin(cancel, limit, cause)
-	c := &call{t: t, a: a, ctx: ctx, cancel: cancel}
+	c := &call{t: t, a: a, ctx: ctx, cancel: cancel, in: &x.in, meta: &x.meta}
 	req, err := keeper.Stored(ctx, in)
 	if err != nil {
 		return verdict{kind: loadbalance.Caller, err: apierror.New(apierror.Internal, "the request could not be put into the provider's form")}

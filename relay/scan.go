@@ -20,6 +20,7 @@ type scanner struct {
 	scan     dialect.Scan
 	// seenMessages is whether the member messages is there.
 	seenMessages bool
+	turns        turns // of a request in Anthropic's form
 }
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
@@ -28,7 +29,7 @@ var scanners = sync.Pool{New: func() any { return new(scanner) }}
 // The error is a 400 that names the fault. What else is missing the upstream says.
 func scanBody(body []byte, e dialect.Endpoint) (dialect.Scan, *apierror.Error) {
 	s := scanners.Get().(*scanner)
-	s.endpoint, s.scan, s.seenMessages = e, dialect.Scan{}, false
+	s.endpoint, s.scan, s.seenMessages, s.turns = e, dialect.Scan{}, false, turns{}
 	s.Reset(body)
 	err := s.run()
 	scan := s.scan
@@ -87,6 +88,7 @@ func (s *scanner) run() error {
 	if err := s.End(); err != nil {
 		return err
 	}
+	s.settle()
 	if s.scan.ModelValue.IsZero() && s.endpoint == dialect.Moderations {
 		s.scan.Model = defaultModeration
 	}
@@ -162,8 +164,17 @@ func (s *scanner) member(name []byte, before int) error {
 			return s.Skip()
 		}
 		return s.options(before)
+	case "thinking":
+		if s.endpoint != dialect.Messages {
+			return s.Skip()
+		}
+		return s.thinking()
 	case "messages":
-		if s.endpoint != dialect.Chat {
+		switch s.endpoint {
+		case dialect.Chat:
+		case dialect.Messages, dialect.CountTokens:
+			return s.readTurns()
+		default:
 			return s.Skip()
 		}
 		s.seenMessages = true

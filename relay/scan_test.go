@@ -123,7 +123,7 @@ func FuzzScanBody(f *testing.F) {
 				t.Fatalf("%q: no id at %v", in, id)
 			}
 		}
-		checkExtensions(t, in, s)
+		checkExtensions(t, in, s, dialect.Chat)
 		// Taking out what is Berry's own leaves JSON without it.
 		body := dialect.NewBody(len(in))
 		body.Set(append(body.Bytes(), in...))
@@ -152,7 +152,7 @@ func FuzzScanBody(f *testing.F) {
 
 // checkExtensions: without its extensions a body is JSON that has none, and
 // another scan finds nothing more to take out.
-func checkExtensions(t *testing.T, in []byte, s dialect.Scan) {
+func checkExtensions(t *testing.T, in []byte, s dialect.Scan, e dialect.Endpoint) {
 	t.Helper()
 	if len(s.Extensions) == 0 {
 		return
@@ -171,10 +171,34 @@ func checkExtensions(t *testing.T, in []byte, s dialect.Scan) {
 	if _, err := out.ReadFrom(r); err != nil || int64(out.Len()) != n {
 		t.Fatalf("%q: spliced to %d bytes, said %d: %v", in, out.Len(), n, err)
 	}
-	left, e := scanBody(out.Bytes(), dialect.Chat)
-	if e != nil || len(left.Extensions) != 0 || len(left.LongIDs) != len(s.LongIDs) || left.Model != s.Model {
-		t.Fatalf("%q became %q: %v", in, out.Bytes(), e)
+	left, fault := scanBody(out.Bytes(), e)
+	if fault != nil || len(left.Extensions) != 0 || len(left.LongIDs) != len(s.LongIDs) || left.Model != s.Model {
+		t.Fatalf("%q became %q: %v", in, out.Bytes(), fault)
 	}
+}
+
+// FuzzScanTurns does the same for a body in Anthropic's form.
+func FuzzScanTurns(f *testing.F) {
+	for _, content := range []string{
+		`"a"`, `[{"type":"text"}]`, `[{"type":"thinking","signature":""},{"type":"tool_use"}]`, `[{"type":"thinking"}]`,
+		`[ {"signature":"s","type":"thinking"} , {"type":"thinking"} , {"type":"tool_result"} ]`,
+	} {
+		f.Add([]byte(`{"model":"a","messages":[{"content":` + content + `},{"content":[{"type":"tool_result"}]}],"thinking":{"type":"enabled"}}`))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		s, e := scanBody(in, dialect.Messages)
+		if e != nil {
+			return
+		}
+		checkExtensions(t, in, s, dialect.Messages)
+		if s.Thinking.IsZero() {
+			return
+		}
+		var v struct{ Type string }
+		if err := json.Unmarshal(in[s.Thinking.Start:s.Thinking.End], &v); err != nil {
+			t.Fatalf("%q: no thinking at %v", in, s.Thinking)
+		}
+	})
 }
 
 func BenchmarkScanBody(b *testing.B) {

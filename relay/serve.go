@@ -46,6 +46,9 @@ type exchange struct {
 	answerType []string // of a whole answer; nil for JSON
 	cut        bool     // an answer of bytes broke: the client's connection must break too
 	said       *said    // what a stream has sent; nil unless it may be resumed
+
+	translation *translation // nil unless a provider needs it
+	estimates   bool         // a count that no provider of the model offers
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -66,7 +69,15 @@ func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, rt *Runtime, rec
 		x.fail(e)
 		return
 	}
-	if e := x.run(); e != nil {
+	if x.estimates {
+		x.count()
+		return
+	}
+	switch e := x.run(); {
+	case e == nil:
+	case x.uncounted():
+		x.count()
+	default:
 		x.fail(e)
 	}
 	if x.cut {
@@ -93,6 +104,9 @@ func (x *exchange) admit() *apierror.Error {
 		return x.g.unknownModel(scan.Model)
 	}
 	x.rec.Model, x.model = m, m.on(endpoint)
+	if x.model == nil && endpoint == dialect.CountTokens {
+		x.model, x.estimates = m.on(dialect.Messages), true
+	}
 	if e := x.permission(m); e != nil {
 		return e
 	}
@@ -238,4 +252,5 @@ func (x *exchange) release() {
 		x.in.Body.Release()
 		x.in.Body = nil
 	}
+	x.translation.release()
 }

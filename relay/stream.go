@@ -54,7 +54,7 @@ const keptOut = 64 << 10
 func (x *exchange) stream(c *call, resp *http.Response) verdict {
 	bufs := streams.Get().(*buffers)
 	bufs.in.Reset(&watched{src: resp.Body, x: x}, maxEvent)
-	p := &pump{x: x, c: c, resp: resp, dec: c.t.up.dialect.Stream(&x.meta), in: &bufs.in, out: bufs.out[:0], replay: x.rec.Committed}
+	p := &pump{x: x, c: c, resp: resp, dec: c.decoder(), in: &bufs.in, out: bufs.out[:0], replay: x.rec.Committed}
 	expectBare(p.in, p.dec)
 	if p.replay {
 		x.said.begin()
@@ -170,7 +170,7 @@ func (p *pump) open() {
 	}
 	p.pending = false
 	p.x.gate.commit(p.x.rt.limits.idle, func(h http.Header) {
-		copyHeader(h, p.resp.Header)
+		p.x.format.copyHeader(h, p.resp.Header)
 		p.x.backendHeader(h)
 	})
 }

@@ -49,8 +49,11 @@ func (u *uses) retain(backends []string) {
 }
 
 // note adds an endpoint to a set. It is called for every attempt, and seldom
-// has anything to add.
+// has anything to add. What answers messages answers a chat.
 func note(set *atomic.Uint32, e dialect.Endpoint) {
+	if e == dialect.Messages || e == dialect.CountTokens {
+		e = dialect.Chat
+	}
 	if bit := uint32(1) << e; set.Load()&bit == 0 {
 		set.Or(bit)
 	}

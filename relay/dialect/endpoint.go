@@ -88,6 +88,10 @@ func (e Endpoint) Form() bool {
 	return false
 }
 
+// Chats reports whether the endpoint is a chat, in one form or another: what a
+// provider answers to it tells how it does with chats.
+func (e Endpoint) Chats() bool { return e == Chat || e == Messages }
+
 // Streams reports whether a request of this endpoint may ask for a stream by
 // its field stream. Elsewhere that field is left to the upstream; Speech has
 // another one, stream_format.

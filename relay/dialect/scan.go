@@ -43,13 +43,21 @@ type Scan struct {
 	LongIDs []Span
 
 	// Extensions are the objects in the conversation that hold members which
-	// Berry itself added to an earlier answer.
+	// Berry itself added to an earlier answer. In Anthropic's form they are the
+	// arrays that hold blocks, or messages, which came from another provider and
+	// which Anthropic refuses.
 	Extensions []Extended
+
+	// Thinking is the value of thinking in Anthropic's form, where the model must
+	// not think: the conversation stands in the middle of calls without the
+	// reasoning that led to them. Zero elsewhere.
+	Thinking Span
 }
 
-// Extended is an object with extension members, for RemoveMembers.
+// Extended is an object with extension members, for RemoveMembers, or an array
+// with such elements.
 type Extended struct {
-	Open    int // offset just after the opening brace
+	Open    int // offset just after the opening brace or bracket
 	Members []Span
 }
 

@@ -1,6 +1,7 @@
 package mockllm
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strings"
@@ -27,6 +28,8 @@ func claudeAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 	switch path := strings.TrimSuffix(r.Path, "/"); {
 	case path == claudePath && r.Method == http.MethodPost:
 		return claudeChat(b, r, chats.Add(1))
+	case path == claudePath+"/count_tokens" && r.Method == http.MethodPost:
+		return claudeCount(r)
 	case path == modelsPath && r.Method == http.MethodGet:
 		return claudeList(b)
 	default:
@@ -59,6 +62,25 @@ func claudeList(b *Behaviour) []Step {
 		data = append(data, fmt.Sprintf(`{"type":"model","id":%s,"display_name":%s,"created_at":"2025-01-01T00:00:00Z"}`, quote(model), quote(model)))
 	}
 	return []Step{JSON(http.StatusOK, nil, `{"data":[`+strings.Join(data, ",")+`],"has_more":false,"first_id":null,"last_id":null}`)}
+}
+
+// claudeCount answers how many tokens a request would be. Such a request sets no limit to its answer.
+func claudeCount(r *Seen) []Step {
+	in, fault := readClaude(withMaxTokens(r.Body))
+	if fault != "" {
+		return claudeRefuse(fault)
+	}
+	history, _ := in.texts()
+	return []Step{JSON(http.StatusOK, nil, fmt.Sprintf(`{"input_tokens":%d}`, tokens(len(strings.Fields(history)))))}
+}
+
+// withMaxTokens is a request as it would be if its answer were wanted.
+func withMaxTokens(body []byte) []byte {
+	rest, ok := bytes.CutPrefix(bytes.TrimSpace(body), []byte("{"))
+	if !ok || bytes.Contains(body, []byte(`"max_tokens"`)) {
+		return body
+	}
+	return append([]byte(`{"max_tokens":1,`), rest...)
 }
 
 // claudeChat answers the n-th chat request.

@@ -115,3 +115,21 @@ func TestAzureAddresses(t *testing.T) {
 	f("/openai/deployments/other/chat/completions?api-version=2024-10-21", "d", key, 404)
 	f("/v1/chat/completions", "d", key, 404)
 }
+
+func TestClaudeCounts(t *testing.T) {
+	s := mockllm.Start(t, nil)
+	if err := s.SetBehaviour(mockllm.Behaviour{Format: mockllm.Claude}); err != nil {
+		t.Fatal(err)
+	}
+	f := func(body string, status int, want string) {
+		t.Helper()
+		got, answer := posted(t, s.URL+"/v1/messages/count_tokens", body, http.Header{"Anthropic-Version": {"2023-06-01"}})
+		if got != status || !strings.Contains(answer, want) {
+			t.Errorf("%s: %d %s", body, got, answer)
+		}
+	}
+	f(`{"model":"m","messages":[{"role":"user","content":"one two three"}]}`, 200, `{"input_tokens":4}`)
+	f(`{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"one two three"}]}`, 200, `{"input_tokens":4}`)
+	f(`{"model":"m","messages":[]}`, 400, "at least one message")
+	f(`[`, 400, "invalid_request_error")
+}

@@ -88,10 +88,10 @@ func (r *Request) MaxOutput() *int64 {
 func Parse(body []byte) (*Request, error) {
 	r := &Request{}
 	if err := json.Unmarshal(body, r); err != nil {
-		return nil, invalid(err)
+		return nil, Invalid(err)
 	}
 	if err := r.readNames(body); err != nil {
-		return nil, invalid(err)
+		return nil, Invalid(err)
 	}
 	if len(r.Messages) == 0 {
 		return nil, Refuse("messages", "messages must hold at least one message")
@@ -134,8 +134,9 @@ func Refuse(param, format string, args ...any) *apierror.Error {
 // maxDetail bounds how much of a parser's message goes back to the client.
 const maxDetail = 300
 
-// invalid names the parameter that could not be read.
-func invalid(err error) error {
+// Invalid is the answer to a request whose JSON could not be read into its type:
+// a 400 that names the parameter.
+func Invalid(err error) error {
 	if e, ok := errors.AsType[*apierror.Error](err); ok {
 		return e
 	}

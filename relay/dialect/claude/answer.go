@@ -22,8 +22,16 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 	if in.Get("type").Str == "error" {
 		return nil, dialect.Usage{}, faultInBand(in)
 	}
-	if !in.Get("content").IsArray() {
+	switch {
+	case m.Endpoint == dialect.CountTokens:
+		if in.Get("input_tokens").Type != gjson.Number {
+			return nil, dialect.Usage{}, errNoAnswer
+		}
+		return body, dialect.Usage{}, nil // counting is free
+	case !in.Get("content").IsArray():
 		return nil, dialect.Usage{}, errNoAnswer
+	case m.Endpoint == dialect.Messages:
+		return passAnswer(body, m)
 	}
 	a := chat.Answer{ID: in.Get("id").Str, Created: d.now().Unix()}
 	if a.ID == "" {

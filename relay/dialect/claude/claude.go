@@ -37,6 +37,7 @@ const noSampling = "2026-10-21"
 // Dialect is Anthropic's Messages format at one provider.
 type Dialect struct {
 	url, list *url.URL
+	count     *url.URL    // for count_tokens
 	header    http.Header // shared by all requests that add nothing
 	maxTokens int64       // 0: by model
 	sampling  bool        // the API version takes sampling parameters
@@ -73,25 +74,42 @@ func New(up dialect.Upstream, t *Thoughts) *Dialect {
 		h.Set(name, value)
 	}
 	return &Dialect{
-		url: base.JoinPath("messages"), list: list, header: h, maxTokens: up.Provider.MaxTokens,
+		url: base.JoinPath("messages"), list: list, count: base.JoinPath("messages", "count_tokens"), header: h, maxTokens: up.Provider.MaxTokens,
 		sampling: h.Get("Anthropic-Version") < noSampling, // both are dates, year first
 		thoughts: memory{all: t, provider: up.Provider.ID}, now: time.Now,
 	}
 }
 
 // Serves implements dialect.Dialect.
-func (d *Dialect) Serves(e dialect.Endpoint) bool { return e == dialect.Chat }
+func (d *Dialect) Serves(e dialect.Endpoint) bool {
+	return e == dialect.Chat || e == dialect.Messages || e == dialect.CountTokens
+}
 
 // forwarded are the client's headers that go upstream; no other does.
 var forwarded = [...]string{"Anthropic-Beta", "Traceparent", "Tracestate"}
 
 // Encode implements dialect.Dialect.
 func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Request, error) {
+	if in.Endpoint != dialect.Chat {
+		return d.pass(ctx, in), nil
+	}
 	body, dropped, err := d.encode(in)
 	if err != nil {
 		return nil, err
 	}
 	in.Dropped = dropped
+	h := d.requestHeader(in)
+	req := &http.Request{
+		Method: http.MethodPost, URL: d.url, Host: d.url.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		// As long as nothing was written the transport may take another connection.
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+	}
+	return req.WithContext(ctx), nil
+}
+
+func (d *Dialect) requestHeader(in *dialect.Request) http.Header {
 	h := maps.Clone(d.header)
 	for _, name := range forwarded {
 		if v, ok := in.Header[name]; ok {
@@ -101,14 +119,7 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 	if in.Scan.Stream && h.Get("Accept") == "application/json" {
 		h.Set("Accept", "text/event-stream")
 	}
-	req := &http.Request{
-		Method: http.MethodPost, URL: d.url, Host: d.url.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		// As long as nothing was written the transport may take another connection.
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
-	}
-	return req.WithContext(ctx), nil
+	return h
 }
 
 // List implements dialect.Dialect.
@@ -146,5 +157,8 @@ func (d *Dialect) ReadList(body []byte) ([]string, bool) {
 
 // Stream implements dialect.Dialect.
 func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
+	if m.Endpoint == dialect.Messages {
+		return &passing{m: m}
+	}
 	return &decoder{d: d, m: m}
 }

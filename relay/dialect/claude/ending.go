@@ -80,6 +80,3 @@ func (d *decoder) End(dst []byte) []byte {
 	}
 	return d.out.Usage(dst, d.Usage())
 }
-
-// Finished implements dialect.StreamDecoder.
-func (d *decoder) Finished() bool { return d.finished }

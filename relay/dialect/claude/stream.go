@@ -20,15 +20,13 @@ type decoder struct {
 	m   *dialect.Meta
 	out *chat.Chunks // nil until the answer has begun
 
-	open     map[int64]*openBlock // by the upstream's index
-	calls    int                  // tool calls begun; the next one's index
-	firstID  string               // of the first call
-	recall   recall
-	cites    cited
-	counts   counts
-	finished bool
-	text     int          // bytes of content
-	shape    cursor.Shape // of the events that bring text
+	open    map[int64]*openBlock // by the upstream's index
+	calls   int                  // tool calls begun; the next one's index
+	firstID string               // of the first call
+	recall  recall
+	cites   cited
+	meter
+	shape cursor.Shape // of the events that bring text
 }
 
 // openBlock is a block between its start and its stop.
@@ -226,23 +224,6 @@ func (d *decoder) reasoning(dst []byte, text gjson.Result) ([]byte, dialect.Stat
 	}
 	return d.out.Reasoning(dst, text.Raw), dialect.Content, nil
 }
-
-// bytesPerToken is a usual ratio, for an estimate of what was said so far.
-const bytesPerToken = 4
-
-// Usage implements dialect.StreamDecoder. The prompt's tokens come first, the
-// output's only at the end: of a stream that is cut they are an estimate.
-func (d *decoder) Usage() dialect.Usage {
-	u := d.counts.usage()
-	if !d.finished && !u.IsZero() {
-		u.Output = max(u.Output, (d.text+bytesPerToken-1)/bytesPerToken)
-		u.Estimated = true
-	}
-	return u
-}
-
-// TextBytes implements dialect.StreamDecoder.
-func (d *decoder) TextBytes() int { return d.text }
 
 // thinkingBlock collects a block of reasoning to be remembered.
 type thinkingBlock struct {

@@ -1,0 +1,233 @@
+package messages_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+	"github.com/PPKunOfficial/berry-api/relay/sse"
+)
+
+// requestCase is a request as a client sends it and as it goes into the pipe.
+type requestCase struct {
+	Name    string
+	Model   string // the upstream's; gpt-5.2 unless given
+	In      json.RawMessage
+	Out     json.RawMessage
+	Dropped []string
+	Refused string // the parameter that is refused
+}
+
+func requests(t testing.TB) (all []requestCase) {
+	t.Helper()
+	readJSON(t, "testdata/requests.json", &all)
+	return all
+}
+
+func readJSON(t testing.TB, file string, v any) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// toChat does what relay does with a request.
+func toChat(body []byte, model string) (*messages.Chat, error) {
+	r, err := messages.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	return r.Chat("asked", r.Effort(model))
+}
+
+// TestRequests walks testdata/requests.json, byte for byte but for white space.
+func TestRequests(t *testing.T) {
+	for _, c := range requests(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			if c.Model == "" {
+				c.Model = "gpt-5.2"
+			}
+			got, err := toChat(c.In, c.Model)
+			if c.Refused != "" {
+				e, ok := errors.AsType[*apierror.Error](err)
+				if !ok || e.Status != 400 || e.Param != c.Refused {
+					t.Fatalf("got %v (%+v), want a 400 naming %s", err, e, c.Refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want bytes.Buffer
+			if err := json.Compact(&want, c.Out); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want.String(), string(got.Body)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+			if d := cmp.Diff(c.Dropped, got.Dropped); d != "" {
+				t.Errorf("dropped: -want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// upstream is the dialect whose answers are put back.
+func upstream(t testing.TB) dialect.Dialect {
+	t.Helper()
+	base, err := url.Parse("https://openai.example/v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openai.New(dialect.Upstream{Provider: config.Provider{ID: "o", StreamUsage: true, Reasoning: true}, Base: base})
+}
+
+// asking is a request that may be answered with reasoning and that has a tool
+// whose name must be changed.
+func asking(t testing.TB) *messages.Chat {
+	t.Helper()
+	c, err := toChat([]byte(`{"max_tokens":9,"thinking":{"type":"adaptive"},"messages":[{"role":"user","content":"hi"}],
+		"tools":[{"name":"mcp__a_server_with_a_name__a_tool_with_a_name_that_is_longer_than_it_may_be"}]}`), "gpt-5.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func meta() *dialect.Meta { return &dialect.Meta{Model: []byte(`"asked"`), WantUsage: true} }
+
+// TestAnswers walks testdata/answers.json: a whole chat answer and the message
+// made of it; no message where the answer is unreadable.
+func TestAnswers(t *testing.T) {
+	var cases []struct {
+		Name    string
+		In, Out json.RawMessage
+	}
+	readJSON(t, "testdata/answers.json", &cases)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			body, u, err := upstream(t).Decode(c.In, meta())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := asking(t).Answer(body, meta().Model, u)
+			if c.Out == nil {
+				if err == nil {
+					t.Fatalf("unreadable, but got %s", got)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want bytes.Buffer
+			if err := json.Compact(&want, c.Out); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want.String(), string(got)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// golden is a stream of testdata: what the provider sends, a line of ====, and
+// what the client gets.
+type golden struct{ name, in, out string }
+
+func streams(t testing.TB) (all []golden) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.sse")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no streams: %v", err)
+	}
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, out, ok := strings.Cut(string(raw), "====\n")
+		if !ok {
+			t.Fatalf("%s has no line of ====", f)
+		}
+		all = append(all, golden{filepath.Base(f), in, out})
+	}
+	return all
+}
+
+// run decodes a stream as relay does. whole is whether it would be taken for a
+// whole answer.
+func run(t testing.TB, in string) (out string, whole bool, err error) {
+	dec := asking(t).Stream(upstream(t).Stream(meta()), meta().Model)
+	r := sse.NewReader(strings.NewReader(in), 1<<20)
+	var dst []byte
+	for {
+		ev, rerr := r.Next()
+		if rerr != nil {
+			if whole = dec.Finished(); whole {
+				dst = dec.End(dst)
+			}
+			return string(dst), whole, nil
+		}
+		var state dialect.State
+		if dst, state, err = dec.Event(dst, ev.Name, ev.Data); err != nil {
+			return string(dst), false, err
+		}
+		if state == dialect.End {
+			return string(dec.End(dst)), true, nil
+		}
+	}
+}
+
+// short writes events as the golden files do: without their names, which are
+// their types too.
+func short(t testing.TB, out string) string {
+	var lines strings.Builder
+	for event := range strings.SplitSeq(strings.TrimSuffix(out, "\n\n"), "\n\n") {
+		if event == "" {
+			continue
+		}
+		name, data, ok := strings.Cut(strings.TrimPrefix(event, "event: "), "\ndata: ")
+		if !ok || !strings.HasPrefix(data, `{"type":"`+name+`"`) {
+			t.Errorf("an event named %q with %s", name, data)
+		}
+		lines.WriteString(data + "\n")
+	}
+	return lines.String()
+}
+
+func TestStreams(t *testing.T) {
+	for _, g := range streams(t) {
+		t.Run(g.name, func(t *testing.T) {
+			out, whole, err := run(t, g.in)
+			got := short(t, out)
+			switch {
+			case err != nil:
+				got += "error " + err.Error() + "\n"
+			case !whole:
+				got += "truncated\n"
+			}
+			if d := cmp.Diff(g.out, got); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}

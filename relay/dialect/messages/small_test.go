@@ -1,0 +1,171 @@
+package messages_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
+)
+
+func TestEffort(t *testing.T) {
+	f := func(model, asked, want string) {
+		t.Helper()
+		body := `{"output_config":{"effort":"` + asked + `"},"messages":[]}`
+		if asked == "disabled" {
+			body = `{"thinking":{"type":"disabled"},"output_config":{"effort":"high"}}`
+		}
+		r, err := messages.Parse([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Effort(model); got != want {
+			t.Errorf("%s of %s: %q, want %q", asked, model, got, want)
+		}
+	}
+	f("", "max", "high")
+	f("", "xhigh", "high")
+	f("", "medium", "medium")
+	f("", "disabled", "")
+	f("", "", "")
+	f("", "enormous", "")
+	f("my-deployment", "max", "high")
+	f("openai/gpt-5.2", "max", "xhigh")
+	f("gpt-5.2", "xhigh", "xhigh")
+	f("gpt-5.2", "disabled", "none")
+	f("gpt-5.2-pro", "low", "medium")
+	f("gpt-5.2-pro", "max", "xhigh")
+	f("gpt-5.1", "max", "high")
+	f("gpt-5.1", "disabled", "none")
+	f("gpt-5.1-codex-max", "max", "xhigh")
+	f("gpt-5", "disabled", "minimal")
+	f("gpt-5-mini", "max", "high")
+	f("gpt-5-pro", "low", "high")
+	f("gpt-5-codex", "disabled", "")
+	f("gpt-5-chat-latest", "high", "")
+	f("gpt-4.1", "high", "")
+	f("gpt-4o-mini", "high", "")
+	f("gpt-3.5-turbo", "low", "")
+	f("chatgpt-4o-latest", "low", "")
+	f("gpt-oss-120b", "max", "high")
+	f("o3", "max", "high")
+	f("o4-mini", "disabled", "")
+	f("gemini-3-pro", "max", "max")
+	f("gemini-2.5-flash", "disabled", "none")
+	f("deepseek-chat", "low", "low")
+}
+
+func TestFault(t *testing.T) {
+	f := func(e *apierror.Error, want string) {
+		t.Helper()
+		if got := string(messages.Fault(e, "req_1")); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	typed := func(status int, typ string) {
+		t.Helper()
+		f(&apierror.Error{Status: status, Message: "m"}, `{"type":"error","error":{"type":"`+typ+`","message":"m"},"request_id":"req_1"}`)
+	}
+	typed(400, "invalid_request_error")
+	typed(401, "authentication_error")
+	typed(402, "billing_error")
+	typed(403, "permission_error")
+	typed(404, "not_found_error")
+	typed(405, "invalid_request_error")
+	typed(408, "timeout_error")
+	typed(413, "request_too_large")
+	typed(422, "invalid_request_error")
+	typed(429, "rate_limit_error")
+	typed(500, "api_error")
+	typed(502, "api_error")
+	typed(503, "overloaded_error")
+	typed(504, "timeout_error")
+	typed(529, "overloaded_error")
+	f(&apierror.Error{Status: 404, Code: "model_not_found", Message: "no \"x\"", Raw: []byte(`{"error":"other"}`)},
+		`{"type":"error","error":{"type":"not_found_error","message":"no \"x\"","code":"model_not_found"},"request_id":"req_1"}`)
+	f(&apierror.Error{Status: 503}, `{"type":"error","error":{"type":"overloaded_error","message":"Service Unavailable"},"request_id":"req_1"}`)
+	f(&apierror.Error{Status: 400, Message: "bad \xff"}, `{"type":"error","error":{"type":"api_error","message":"the request failed"}}`)
+	frame := string(messages.AppendFault([]byte("x"), &apierror.Error{Status: 503, Message: "m"}, ""))
+	if want := "xevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}\n\n"; frame != want {
+		t.Errorf("got %q, want %q", frame, want)
+	}
+}
+
+// A whole message and the stream made of it say the same.
+func TestEvents(t *testing.T) {
+	out, err := messages.AppendEvents(nil, []byte(`{"id":"m1","type":"message","role":"assistant","model":"asked","content":[
+		{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"xx"},
+		{"type":"text","text":"a","citations":[{"type":"char_location"}]},
+		{"type":"tool_use","id":"t1","name":"f","input":{"a":"\""}},{"type":"tool_use","id":"t2","name":"g","input":{}}],
+		"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":4},"later":[1]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"type":"message_start","message":{"id":"m1","type":"message","role":"assistant","model":"asked","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":4},"later":[1]}}
+{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}
+{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}
+{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"sig"}}
+{"type":"content_block_stop","index":0}
+{"type":"content_block_start","index":1,"content_block":{"type":"redacted_thinking","data":"xx"}}
+{"type":"content_block_stop","index":1}
+{"type":"content_block_start","index":2,"content_block":{"type":"text","text":""}}
+{"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"a"}}
+{"type":"content_block_delta","index":2,"delta":{"type":"citations_delta","citation":{"type":"char_location"}}}
+{"type":"content_block_stop","index":2}
+{"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"t1","name":"f","input":{}}}
+{"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"{\"a\":\"\\\"\"}"}}
+{"type":"content_block_stop","index":3}
+{"type":"content_block_start","index":4,"content_block":{"type":"tool_use","id":"t2","name":"g","input":{}}}
+{"type":"content_block_stop","index":4}
+{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"input_tokens":3,"output_tokens":4}}
+{"type":"message_stop"}
+`
+	if got := short(t, string(out)); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if last, err := checkOrder(string(out)); last != "message_stop" || err != nil {
+		t.Errorf("ends with %s, %v", last, err)
+	}
+	for _, bad := range []string{"", "[]", `{"type":"message"}`, `{"content":[]} x`} {
+		if out, err := messages.AppendEvents([]byte("x"), []byte(bad)); err == nil || string(out) != "x" {
+			t.Errorf("%s became %s", bad, out)
+		}
+	}
+}
+
+// Reasoning is shown to a client that asked for it.
+func TestShowsThinking(t *testing.T) {
+	f := func(thinking string, want bool) {
+		t.Helper()
+		r, err := messages.Parse([]byte(`{"thinking":` + thinking + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.ShowsThinking(); got != want {
+			t.Errorf("%s: %v", thinking, got)
+		}
+	}
+	f(`null`, false)
+	f(`{"type":"disabled"}`, false)
+	f(`{"type":"enabled","budget_tokens":2000}`, true)
+	f(`{"type":"adaptive"}`, true)
+	f(`{"type":"adaptive","display":"omitted"}`, false)
+	f(`{"type":"adaptive","display":"summarized"}`, true)
+}
+
+// A stream that is asked without thinking has none, also where the provider reasons aloud.
+func TestReasoningNotAskedFor(t *testing.T) {
+	c, err := toChat([]byte(`{"messages":[{"role":"user","content":"hi"}]}`), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := c.Stream(upstream(t).Stream(meta()), meta().Model)
+	out, _, err := dec.Event(nil, nil, []byte(`{"id":"x","choices":[{"index":0,"delta":{"reasoning_content":"hm","content":"a"},"finish_reason":"stop"}]}`))
+	if err != nil || strings.Contains(string(out), "thinking") || !strings.Contains(string(out), `"text":"a"`) {
+		t.Errorf("%s %v", out, err)
+	}
+	got, err := c.Answer([]byte(`{"choices":[{"message":{"reasoning_content":"hm","content":"a"}}]}`), []byte(`"m"`), dec.Usage())
+	if err != nil || strings.Contains(string(got), "thinking") {
+		t.Errorf("%s %v", got, err)
+	}
+}

@@ -1,0 +1,519 @@
+package relay_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+)
+
+// say is a request in Anthropic's form.
+func say(model, more string) string {
+	return `{"model":"` + model + `","max_tokens":50,"messages":[{"role":"user","content":"hi"}]` + more + `}`
+}
+
+// events are the data of a streamed message's events, in order; each has a name
+// that is its type.
+func events(t *testing.T, a answer) (all []string) {
+	t.Helper()
+	if a.Status != 200 || a.Header.Get("Content-Type") != "text/event-stream" || !strings.HasSuffix(a.Body, "\n\n") {
+		t.Fatalf("not a stream: %d %v %s", a.Status, a.Header, a.Body)
+	}
+	for frame := range strings.SplitSeq(strings.TrimSuffix(a.Body, "\n\n"), "\n\n") {
+		if strings.HasPrefix(frame, ":") {
+			continue
+		}
+		name, data, ok := strings.Cut(strings.TrimPrefix(frame, "event: "), "\ndata: ")
+		var ev struct{ Type string }
+		if !ok || json.Unmarshal([]byte(data), &ev) != nil || ev.Type != name {
+			t.Fatalf("not an event: %q", frame)
+		}
+		all = append(all, data)
+	}
+	return all
+}
+
+// claudeFault is an error of a route whose clients are Anthropic's.
+type claudeFault struct {
+	Type  string
+	Error struct{ Type, Message, Code string }
+	ID    string `json:"request_id"`
+}
+
+func readClaudeFault(t *testing.T, text string) claudeFault {
+	t.Helper()
+	var f claudeFault
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&f); err != nil || f.Type != "error" || f.Error.Type == "" || f.Error.Message == "" {
+		t.Fatalf("not an error in Anthropic's form: %v: %s", err, text)
+	}
+	return f
+}
+
+// P39: a provider of the client's own format gets and gives what it would
+// without Berry, but for the model's name.
+func TestP39OwnFormatPasses(t *testing.T) {
+	const in = `{"zz":{"b":1,"a":12345678901234567890}, "max_tokens":50 , "backend":null,"model":"claude-x","thinking":{"type":"adaptive","later":[1]},` +
+		`"messages":[{"role":"user","content":[{"cache_control":{"type":"ephemeral"},"type":"text","text":"hi"}]},` +
+		`{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"sig"},{"type":"new_block","x":1}]}]}`
+	const want = `{"zz":{"b":1,"a":12345678901234567890}, "max_tokens":50,"model":"claude-up","thinking":{"type":"adaptive","later":[1]},` +
+		`"messages":[{"role":"user","content":[{"cache_control":{"type":"ephemeral"},"type":"text","text":"hi"}]},` +
+		`{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"sig"},{"type":"new_block","x":1}]}]}`
+	const out = `{"type":"message","zz":1.0, "model":"claude-up-20260101","id":"msg_1","role":"assistant","content":[{"type":"new_block","model":"x"},{"type":"text","text":"ok","citations":null}],"stop_reason":"end_turn","usage":{"input_tokens":10,"cache_read_input_tokens":5000,"cache_creation_input_tokens":20,"output_tokens":40,"service_tier":"standard"}}`
+	b := startFormats(t, map[string]mockllm.Script{"c": always(mockllm.JSON(200, http.Header{
+		"Anthropic-Ratelimit-Requests-Remaining": {"5"}, "Set-Cookie": {"a=b"}, "Request-Id": {"req_up"},
+	}, out))})
+	req, err := http.NewRequest(http.MethodPost, b.url+"/v1/messages", strings.NewReader(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]string{
+		"X-Api-Key": userToken, "Anthropic-Version": "2026-10-21", "Anthropic-Beta": "a,b", "Traceparent": "tp",
+		"Openai-Beta": "x", "X-Stainless-Lang": "js", "Cookie": "c=d",
+	} {
+		req.Header.Set(name, v)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(strings.Replace(out, "claude-up-20260101", "claude-x", 1), string(got)); d != "" || resp.StatusCode != 200 {
+		t.Errorf("%d, answer (-want +got):\n%s", resp.StatusCode, d)
+	}
+	if h := resp.Header; h.Get("Anthropic-Ratelimit-Requests-Remaining") != "5" || h.Get("Set-Cookie") != "" || h.Get("X-Berry-Model") != "claude-up" || h.Get("X-Berry-Upstream-Request-Id") != "req_up" {
+		t.Errorf("header %v", h)
+	}
+	seen := b.u["c"].Requests()[0]
+	if d := cmp.Diff(want, string(seen.Body)); d != "" || seen.Path != "/v1/messages" {
+		t.Errorf("upstream at %s (-want +got):\n%s", seen.Path, d)
+	}
+	sent := map[string]string{}
+	for _, name := range []string{"Anthropic-Version", "Anthropic-Beta", "Traceparent", "X-Api-Key", "Authorization", "Openai-Beta", "X-Stainless-Lang", "Cookie", "Accept"} {
+		sent[name] = strings.Join(seen.Header[name], "|")
+	}
+	if d := cmp.Diff(map[string]string{
+		"Anthropic-Version": "2026-10-21", "Anthropic-Beta": "a,b", "Traceparent": "tp", "X-Api-Key": "provider-key-of-c", "Accept": "application/json",
+		"Authorization": "", "Openai-Beta": "", "X-Stainless-Lang": "", "Cookie": "",
+	}, sent); d != "" {
+		t.Errorf("upstream header (-want +got):\n%s", d)
+	}
+	if u := b.record(0).Usage; u != (relay.Usage{Input: 5030, Output: 40, CachedInput: 5000, CacheWrite: 20}) {
+		t.Errorf("usage %+v", u)
+	}
+}
+
+func TestP39OwnFormatStreamPasses(t *testing.T) {
+	frames := []string{
+		`{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-up","content":[],"stop_reason":null,"usage":{"input_tokens":10,"cache_read_input_tokens":5,"output_tokens":1},"zz":{"model":"x"}}}`,
+		`{"type":"ping"}`,
+		`{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}`,
+		`{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}`,
+		`{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"sig"}}`,
+		`{"type":"content_block_stop","index":0}`,
+		`{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}`,
+		`{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"a"}}`,
+		`{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"b\n"}}`,
+		`{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"c"}}`,
+		`{"type":"content_block_stop","index":1}`,
+		`{"type":"new_event","index":7,"model":"keep"}`,
+		`{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":3},"context_management":{"x":1}}`,
+		`{"type":"message_stop"}`,
+	}
+	b := startFormats(t, map[string]mockllm.Script{"c": always(mockllm.ClaudeEvents(frames...))})
+	a := b.postTo(dialect.Messages, say("claude-x", `,"stream":true`))
+	frames[0] = strings.Replace(frames[0], `"model":"claude-up"`, `"model":"claude-x"`, 1)
+	if d := cmp.Diff(frames, events(t, a)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if u := b.record(0).Usage; u != (relay.Usage{Input: 15, Output: 3, CachedInput: 5}) {
+		t.Errorf("usage %+v", u)
+	}
+	if accept := b.u["c"].Requests()[0].Header.Get("Accept"); accept != "text/event-stream" {
+		t.Errorf("accept %q", accept)
+	}
+	// A provider that leaves the last event out, or cannot stream, is no different.
+	b.u["c"].SetScript(always(mockllm.ClaudeEvents(frames[:len(frames)-1]...)))
+	if d := cmp.Diff(frames, events(t, b.postTo(dialect.Messages, say("claude-x", `,"stream":true`)))); d != "" {
+		t.Errorf("without message_stop (-want +got):\n%s", d)
+	}
+	b.u["c"].SetScript(always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"whole"}]`, "end_turn"))))
+	got := events(t, b.postTo(dialect.Messages, say("claude-x", `,"stream":true`)))
+	if len(got) != 6 || !strings.Contains(got[0], `"model":"claude-x"`) || !strings.Contains(got[2], `"whole"`) || got[5] != `{"type":"message_stop"}` {
+		t.Errorf("of a whole answer: %q", got)
+	}
+}
+
+// Reasoning that another provider showed has no signature. Anthropic would
+// refuse a conversation with it.
+func TestUnsignedThinkingStaysAway(t *testing.T) {
+	f := func(messages, want string) {
+		t.Helper()
+		b := startFormats(t, map[string]mockllm.Script{"c": always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"ok"}]`, "end_turn")))})
+		a := b.postTo(dialect.Messages, `{"model":"claude-x","max_tokens":5,"messages":`+messages+`}`)
+		if a.Status != 200 {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		if got := string(b.u["c"].Requests()[0].Body); got != `{"model":"claude-up","max_tokens":5,"messages":`+want+`}` {
+			t.Errorf("%s\nbecame %s\nwant   %s", messages, got, want)
+		}
+	}
+	const user, unsigned = `{"role":"user","content":"q"}`, `{"type":"thinking","thinking":"hm","signature":""}`
+	const signed, text = `{"type":"thinking","signature":"s","thinking":"hm"}`, `{"type":"text","text":"a"}`
+	assistant := func(blocks string) string { return `{"role":"assistant","content":[` + blocks + `]}` }
+	same := func(messages string) { t.Helper(); f(messages, messages) }
+	same(`[` + user + `,` + assistant(signed+`,`+text) + `,` + user + `]`)
+	f(`[`+user+`,`+assistant(unsigned+` , `+text)+`,`+user+`]`, `[`+user+`,`+assistant(` `+text)+`,`+user+`]`)
+	f(`[`+user+`,`+assistant(text+`,`+unsigned)+`]`, `[`+user+`,`+assistant(text)+`]`)
+	f(`[`+user+`,`+assistant(unsigned+`,`+unsigned+`,`+text+`,`+unsigned+`,`+signed)+`]`, `[`+user+`,`+assistant(text+`,`+signed)+`]`)
+	f(`[`+user+`,`+assistant(unsigned)+`,`+user+`]`, `[`+user+`,`+user+`]`)
+	f(`[`+assistant(unsigned)+`,`+user+`,`+assistant(`{"thinking":"x","type":"thinking"},`+text)+`]`, `[`+user+`,`+assistant(text)+`]`)
+	same(`[` + assistant(unsigned) + `]`) // the provider says what is wrong with that
+	same(`[{"role":"assistant","content":"thinking"},7,{"content":{"type":"thinking"}}]`)
+	same(`"no list"`)
+}
+
+// In the middle of calls that another provider's model made without reasoning,
+// or with reasoning that is not signed, Claude refuses to think on.
+func TestThinkingIsOffMidway(t *testing.T) {
+	b := startFormats(t, map[string]mockllm.Script{"c": always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"ok"}]`, "end_turn")))})
+	const on = `{"type":"enabled","budget_tokens":2000}`
+	const call, result = `{"type":"tool_use","id":"t","name":"f","input":{}}`, `{"role":"user","content":[{"type":"tool_result","tool_use_id":"t"}]}`
+	f := func(thinking, messages string, off bool) {
+		t.Helper()
+		a := b.postTo(dialect.Messages, `{"model":"claude-x","messages":`+messages+`,"thinking": `+thinking+` ,"max_tokens":5000}`)
+		seen := b.u["c"].Requests()
+		got := string(seen[len(seen)-1].Body)
+		if is := strings.Contains(got, `,"thinking": {"type":"disabled"} ,"max_tokens"`); a.Status != 200 || is != off || is != (a.Header.Get("X-Berry-Dropped-Params") == "thinking") {
+			t.Errorf("%s %s: off %v, %v: %s", thinking, messages, is, a.Header, got)
+		}
+	}
+	messages := func(assistant, user string) string {
+		return `[{"role":"user","content":"q"},{"role":"assistant","content":[` + assistant + `]},` + user + `]`
+	}
+	f(on, messages(call, result), true)
+	f(on, messages(`{"type":"thinking","thinking":"hm","signature":""},`+call, result), true)
+	f(on, messages(`{"type":"text","text":"a"},`+call, result), true)
+	f(on, messages(`{"type":"thinking","thinking":"hm","signature":"s"},`+call, result), false)
+	f(on, messages(`{"type":"redacted_thinking","data":"x"},`+call, result), false)
+	f(on, messages(call, result+`,{"role":"assistant","content":"a"},{"role":"user","content":"next"}`), false)
+	f(on, messages(`{"type":"text","text":"a"}`, `{"role":"user","content":"b"}`), false)
+	f(`{"type":"adaptive"}`, messages(call, result), false)
+	f(`null`, messages(call, result), false)
+	f(`"odd"`, messages(call, result), false)
+}
+
+// P39: a provider of another format gets a chat request, and its answer comes
+// back as a message.
+func TestP39OtherFormat(t *testing.T) {
+	const in = `{"model":"gpt-a","max_tokens":99,"system":[{"type":"text","text":"x-anthropic-billing-header: y"},{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],
+		"thinking":{"type":"adaptive"},"output_config":{"effort":"max"},"top_k":4,"metadata":{"user_id":"u"},
+		"tools":[{"name":"f","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}],
+		"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aWltZw=="}}]},
+		{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"f","input":{"a":1}}]},
+		{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","is_error":true,"content":"bad"},{"type":"text","text":"go on"}]}]}`
+	const want = `{"model":"gpt-a-up","messages":[{"role":"system","content":"s"},` +
+		`{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,aWltZw=="}}]},` +
+		`{"role":"assistant","content":null,"tool_calls":[{"id":"toolu_1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},` +
+		`{"role":"tool","content":"Error: bad","tool_call_id":"toolu_1"},{"role":"user","content":"go on"}],` +
+		`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"max_completion_tokens":99,"reasoning_effort":"high","user":"u"}`
+	const out = `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"ok","reasoning_content":"hm"},"finish_reason":"stop"}],` +
+		`"usage":{"prompt_tokens":30,"completion_tokens":7,"total_tokens":37,"prompt_tokens_details":{"cached_tokens":20}}}`
+	const message = `{"id":"msg_1","type":"message","role":"assistant","model":"gpt-a","content":[{"type":"thinking","thinking":"hm","signature":""},{"type":"text","text":"ok"}],"stop_reason":"end_turn","stop_sequence":null,` +
+		`"usage":{"input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":20,"output_tokens":7}}`
+	b := startFormats(t, map[string]mockllm.Script{"u1": always(mockllm.JSON(200, nil, out))})
+	a := b.postTo(dialect.Messages, in)
+	if d := cmp.Diff(message, a.Body); d != "" || a.Status != 200 || a.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%d (-want +got):\n%s", a.Status, d)
+	}
+	if got := a.Header.Get("X-Berry-Dropped-Params"); got != "top_k" {
+		t.Errorf("dropped %q", got)
+	}
+	if d := cmp.Diff(want, string(b.u["u1"].Requests()[0].Body)); d != "" {
+		t.Errorf("upstream (-want +got):\n%s", d)
+	}
+	rec := b.record(0)
+	if rec.Usage != (relay.Usage{Input: 30, Output: 7, CachedInput: 20}) || rec.Endpoint != dialect.Messages {
+		t.Errorf("recorded %+v on %s", rec.Usage, rec.Endpoint)
+	}
+	// The same through Gemini's format, whose answers say less.
+	a = b.postTo(dialect.Messages, strings.Replace(in, "gpt-a", "emb-g", 1))
+	if a.Status != 200 || !strings.Contains(a.Body, `"type":"message"`) || !strings.Contains(a.Body, `"model":"emb-g"`) {
+		t.Errorf("gemini: %d %s", a.Status, a.Body)
+	}
+	var got []string
+	for _, ev := range events(t, b.postTo(dialect.Messages, say("emb-g", `,"stream":true`))) {
+		got = append(got, ev[:20])
+	}
+	if n := len(got); n < 6 || got[0] != `{"type":"message_sta` || got[n-1] != `{"type":"message_sto` {
+		t.Errorf("gemini's stream: %q", got)
+	}
+}
+
+// P40: a stream of chunks comes back as the events of a message, each as it comes.
+func TestP40Stream(t *testing.T) {
+	call := func(more, args string) string {
+		return mockllm.Chunk(`{"tool_calls":[{"index":0`+more+`"arguments":`+args+`}}]}`, "")
+	}
+	frames := []string{
+		mockllm.Role(), mockllm.Text("Let me"),
+		call(`,"id":"call_1","type":"function","function":{"name":"f",`, `""`), call(`,"function":{`, `"{\"a\""`), call(`,"function":{`, `":"`), call(`,"function":{`, `"1}"`),
+		mockllm.Finish("stop"), mockllm.UsageChunk(7, 2), mockllm.Done,
+	}
+	want := []string{
+		`{"type":"message_start","message":{"id":"msg_c1","type":"message","role":"assistant","model":"gpt-a","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":0,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":0}}}`,
+		`{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`,
+		`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Let me"}}`,
+		`{"type":"content_block_stop","index":0}`,
+		`{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"call_1","name":"f","input":{}}}`,
+		`{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"a\""}}`,
+		`{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":":"}}`,
+		`{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"1}"}}`,
+		`{"type":"content_block_stop","index":1}`,
+		`{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"input_tokens":7,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":2}}`,
+		`{"type":"message_stop"}`,
+	}
+	b := startFormats(t, map[string]mockllm.Script{"u1": always(mockllm.SSE(frames...))})
+	a := b.postTo(dialect.Messages, say("gpt-a", `,"stream":true`))
+	if d := cmp.Diff(want, events(t, a)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	rec := b.record(0)
+	if rec.Usage != (relay.Usage{Input: 7, Output: 2}) || rec.Last().Kind != loadbalance.Success || !rec.Stream {
+		t.Errorf("recorded %+v", rec)
+	}
+	if got := string(b.u["u1"].Requests()[0].Body); !strings.Contains(got, `"stream":true,"stream_options":{"include_usage":true}`) {
+		t.Errorf("upstream got %s", got)
+	}
+	// A provider that answers in one piece.
+	b.u["u1"].SetScript(always(mockllm.JSON(200, nil, mockllm.Completion("whole", 7, 2))))
+	got := events(t, b.postTo(dialect.Messages, say("gpt-a", `,"stream":true`)))
+	if len(got) != 6 || !strings.Contains(got[2], `"whole"`) || !strings.Contains(got[4], `"output_tokens":2`) {
+		t.Errorf("of a whole answer: %q", got)
+	}
+}
+
+// A model whose providers speak different formats fails over between them.
+func TestMessagesFailOverBetweenFormats(t *testing.T) {
+	var b *berry
+	f := func(model, want string) {
+		t.Helper()
+		if a := b.postTo(dialect.Messages, say(model, "")); a.Status != 200 || !strings.Contains(a.Body, want) || !strings.Contains(a.Body, `"type":"message"`) {
+			t.Errorf("%s: %d %s", model, a.Status, a.Body)
+		}
+	}
+	// From one that needs no translation to one that does, and the other way.
+	b = startFormats(t, map[string]mockllm.Script{
+		"c":  always(mockllm.JSON(503, nil, "{}")),
+		"u2": always(mockllm.JSON(200, nil, mockllm.Completion("from u2", 1, 1))),
+	})
+	f("both", "from u2")
+	if n := b.u["c"].Count(); n == 0 {
+		t.Error("c was not asked")
+	}
+	b = startFormats(t, map[string]mockllm.Script{
+		"c":  always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"from c"}]`, "end_turn"))),
+		"u2": always(mockllm.JSON(503, nil, "{}")),
+	})
+	f("reverse", "from c")
+	if n := b.u["u2"].Count(); n == 0 {
+		t.Error("u2 was not asked")
+	}
+	b = startFormats(t, map[string]mockllm.Script{
+		"u1": always(mockllm.JSON(502, nil, "<html>")),
+		"u2": always(mockllm.JSON(200, nil, mockllm.Completion("from u2", 1, 1))),
+	})
+	f("pool", "from u2")
+	// A stream that fails before its first content moves on too, in either form.
+	b = startFormats(t, map[string]mockllm.Script{
+		"c":  always(mockllm.ClaudeEvents(mockllm.ClaudeStart(1), mockllm.ClaudeFault("overloaded_error", "Overloaded"))),
+		"u2": always(mockllm.SSE(mockllm.TextStream("from ", "u2")...)),
+	})
+	got := events(t, b.postTo(dialect.Messages, say("both", `,"stream":true`)))
+	if strings.Count(strings.Join(got, ""), "message_start") != 1 || !strings.Contains(strings.Join(got, ""), `"u2"`) || got[len(got)-1] != `{"type":"message_stop"}` {
+		t.Errorf("%q", got)
+	}
+}
+
+// Failures are told in Anthropic's form, whoever had them.
+func TestP39Errors(t *testing.T) {
+	b := startFormats(t, map[string]mockllm.Script{
+		"u1": always(mockllm.JSON(429, http.Header{"Retry-After": {"7"}}, mockllm.Fault("slow down", "rate_limit_error", "", "x"))),
+		"c":  always(mockllm.JSON(400, nil, mockllm.ClaudeFault("invalid_request_error", "max_tokens: too many"))),
+		"u2": always(mockllm.JSON(400, nil, mockllm.Fault("bad temp", "invalid_request_error", "temperature", "x"))),
+	})
+	f := func(e dialect.Endpoint, body string, status int, kind, message string) {
+		t.Helper()
+		a := b.postTo(e, body)
+		got := readClaudeFault(t, a.Body)
+		if a.Status != status || got.Error.Type != kind || !strings.Contains(got.Error.Message, message) || a.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %d %s", body, a.Status, a.Body)
+		}
+	}
+	m := dialect.Messages
+	f(m, `{`, 400, "invalid_request_error", "not valid JSON")
+	f(m, `{"messages":[]}`, 400, "invalid_request_error", "names no model")
+	f(m, `{"model":"gpt-a","model":"claude-x"}`, 400, "invalid_request_error", "model")
+	f(m, say("gpt-a", `,"stream":"yes"`), 400, "invalid_request_error", "stream")
+	f(m, say("nope", ""), 404, "not_found_error", "nope")
+	f(m, say("gpt-a", `,"backend":"u1"`), 403, "permission_error", "administrator")
+	f(m, `{"model":"gpt-a","max_tokens":5,"messages":[{"role":"user","content":[{"type":"odd"}]}]}`, 400, "invalid_request_error", "odd")
+	f(m, `{"model":"gpt-a"}`, 400, "invalid_request_error", "messages")
+	f(m, say("gpt-a", ""), 429, "rate_limit_error", "rate limit")
+	f(m, say("claude-x", ""), 400, "invalid_request_error", "max_tokens: too many")
+	f(m, say("claude-x", `,"stream":true`), 400, "invalid_request_error", "max_tokens: too many")
+	f(dialect.CountTokens, say("nope", ""), 404, "not_found_error", "nope")
+	f(dialect.CountTokens, `{"model":"gpt-a","messages":7}`, 400, "invalid_request_error", "messages")
+	if a := b.postTo(m, say("gpt-a", "")); a.Header.Get("Retry-After") == "" {
+		t.Errorf("no retry-after: %v", a.Header)
+	}
+	for _, p := range []string{"u1", "u2"} {
+		for _, r := range b.u[p].Requests() {
+			if strings.Contains(string(r.Body), "odd") {
+				t.Errorf("%s was asked for what cannot be said: %s", p, r.Body)
+			}
+		}
+	}
+}
+
+// What breaks a stream after its first content ends it with an event that
+// clients raise as an error, and with nothing that looks like a good end.
+func TestMessagesBrokenStreams(t *testing.T) {
+	text := mockllm.SSE(mockllm.Role(), mockllm.Text("he"))
+	own := mockllm.ClaudeEvents(mockllm.ClaudeStart(1), mockllm.ClaudeBlock(0, `{"type":"text","text":""}`), mockllm.ClaudeText("he"))
+	f := func(name, model, kind, message string, script mockllm.Script) {
+		t.Helper()
+		b := startFormats(t, map[string]mockllm.Script{"u1": script, "c": script})
+		got := events(t, b.postTo(dialect.Messages, say(model, `,"stream":true`)))
+		all := strings.Join(got, "\n")
+		fault := readClaudeFault(t, got[len(got)-1])
+		if fault.Error.Type != kind || !strings.Contains(fault.Error.Message, message) || fault.ID != "id" {
+			t.Errorf("%s: %s", name, got[len(got)-1])
+		}
+		if !strings.Contains(all, `"he"`) || strings.Contains(all, "message_stop") || strings.Contains(all, "stop_reason\":\"") || strings.Contains(all, "DONE") {
+			t.Errorf("%s:\n%s", name, all)
+		}
+		if rec := b.record(0); rec.Last().Kind == loadbalance.Success || len(rec.Attempts) != 1 {
+			t.Errorf("%s: taken for %v in %d attempts", name, rec.Last().Kind, len(rec.Attempts))
+		}
+	}
+	const cut = "broke the stream off"
+	f("chunks cut", "gpt-a", "api_error", cut, always(text, mockllm.EOF()))
+	f("chunks reset", "gpt-a", "api_error", cut, always(text, mockllm.Reset()))
+	f("chunks silent", "gpt-a", "api_error", "fell silent", always(text, mockllm.Hang()))
+	f("error in chunks", "gpt-a", "api_error", "boom", always(text, mockllm.SSE(mockllm.Fault("boom", "server_error", "", "x"))))
+	f("half a call", "gpt-a", "api_error", "tool call", always(text, mockllm.SSE(
+		mockllm.Chunk(`{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}`, ""), mockllm.Finish("tool_calls"), mockllm.Done)))
+	f("events cut", "claude-x", "api_error", cut, always(own, mockllm.EOF()))
+	f("error event", "claude-x", "overloaded_error", "Overloaded", always(own, mockllm.ClaudeEvents(mockllm.ClaudeFault("overloaded_error", "Overloaded"))))
+	f("stopped without a reason", "claude-x", "api_error", cut, always(own, mockllm.ClaudeEvents(mockllm.ClaudeStop())))
+}
+
+// P27 for messages: the client's leaving ends the provider's work, in either form.
+func TestMessagesClientLeaves(t *testing.T) {
+	f := func(model, provider string, steps ...mockllm.Step) {
+		t.Helper()
+		b := startFormats(t, map[string]mockllm.Script{provider: always(append(steps, mockllm.Hang())...)})
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		resp := b.openOn(ctx, dialect.Messages, say(model, `,"stream":true`))
+		defer resp.Body.Close()
+		if _, err := resp.Body.Read(make([]byte, 10)); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		seen := b.u[provider].Requests()[0]
+		if _, err := seen.WaitLeft(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if rec := b.record(0); !rec.Disconnected || rec.Last().Kind != loadbalance.Cancelled || rec.Usage.Output == 0 {
+			t.Errorf("%s: %+v", model, rec)
+		}
+	}
+	f("gpt-a", "u1", mockllm.SSE(mockllm.Role(), mockllm.Text("hello")))
+	f("claude-x", "c", mockllm.ClaudeEvents(mockllm.ClaudeStart(1), mockllm.ClaudeBlock(0, `{"type":"text","text":""}`), mockllm.ClaudeText("hello")))
+}
+
+// A silent provider does not let the client's connection fall silent.
+func TestMessagesKeepAlive(t *testing.T) {
+	b := startFormats(t, map[string]mockllm.Script{"u1": always(mockllm.SSE(mockllm.Role(), mockllm.Text("a")), mockllm.Sleep(3*keepalive),
+		mockllm.SSE(mockllm.Finish("stop"), mockllm.Done))})
+	a := b.postTo(dialect.Messages, say("gpt-a", `,"stream":true`))
+	if strings.Count(a.Body, ": keep-alive\n\n") == 0 {
+		t.Errorf("no comment: %s", a.Body)
+	}
+	if got := events(t, a); got[len(got)-1] != `{"type":"message_stop"}` {
+		t.Errorf("%q", got)
+	}
+}
+
+// P40: a count is the provider's own where it has one, else an estimate.
+func TestP40CountTokens(t *testing.T) {
+	b := startFormats(t, map[string]mockllm.Script{"c": always(mockllm.JSON(200, nil, `{"input_tokens":2095, "later":1}`))})
+	count := func(model, more string) (n int, a answer) {
+		t.Helper()
+		a = b.postTo(dialect.CountTokens, `{"model":"`+model+`","messages":[{"role":"user","content":"hi"}`+more)
+		var got struct {
+			N int `json:"input_tokens"`
+		}
+		if err := json.Unmarshal([]byte(a.Body), &got); err != nil || a.Status != 200 || got.N <= 0 || a.Header.Get("Content-Type") != "application/json" {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		return got.N, a
+	}
+	n, a := count("claude-x", `]}`)
+	seen := b.u["c"].Requests()[0]
+	if n != 2095 || a.Body != `{"input_tokens":2095, "later":1}` || a.Header.Get("X-Berry-Estimated") != "" ||
+		seen.Path != "/v1/messages/count_tokens" || string(seen.Body) != `{"model":"claude-up","messages":[{"role":"user","content":"hi"}]}` {
+		t.Errorf("%s; asked at %s: %s", a.Body, seen.Path, seen.Body)
+	}
+	if rec := b.record(0); rec.Usage != (relay.Usage{}) || rec.Last().Kind != loadbalance.Success {
+		t.Errorf("a count costs nothing: %+v", rec.Usage)
+	}
+	small, a := count("gpt-a", `]}`)
+	if a.Header.Get("X-Berry-Estimated") != "input_tokens" {
+		t.Errorf("an estimate that does not say so: %v", a.Header)
+	}
+	var tools []string
+	for i := range 10 {
+		tools = append(tools, fmt.Sprintf(`{"name":"tool_%d","description":"What the tool does","input_schema":{"type":"object","properties":{"path":{"type":"string"}}}}`, i))
+	}
+	large, _ := count("gpt-a", `,{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"tool_1","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"`+
+		strings.Repeat("four words in it. ", 230)+`"}]}],"tools":[`+strings.Join(tools, ",")+`]}`)
+	if large <= small+500 {
+		t.Errorf("%d with 4 kB and ten tools more, %d without", large, small)
+	}
+	if n := b.u["u1"].Count(); n != 0 {
+		t.Errorf("the provider was asked %d times for an estimate", n)
+	}
+	if rec := b.record(1); rec.Status != 200 || len(rec.Attempts) != 0 || rec.Endpoint != dialect.CountTokens {
+		t.Errorf("recorded %+v", rec)
+	}
+	// A model of both kinds asks the one that counts; one that cannot after all is no failure.
+	if n, _ := count("both", `]}`); n != 2095 {
+		t.Errorf("of both: %d", n)
+	}
+	b.u["c"].SetScript(always(mockllm.JSON(404, nil, mockllm.ClaudeFault("not_found_error", "no such route"))))
+	if _, a := count("claude-x", `]}`); a.Header.Get("X-Berry-Estimated") == "" {
+		t.Errorf("%v", a.Header)
+	}
+	b.u["c"].SetScript(always(mockllm.JSON(529, nil, mockllm.ClaudeFault("overloaded_error", "Overloaded"))))
+	if a := b.postTo(dialect.CountTokens, say("claude-x", "")); readClaudeFault(t, a.Body).Error.Type != "overloaded_error" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+}

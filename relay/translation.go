@@ -1,0 +1,150 @@
+package relay
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+)
+
+// A request in Anthropic's form reaches a provider of that format as it is, and
+// any other as a chat request whose answer is put back.
+
+// translation is a request in Anthropic's form put into the chat format.
+type translation struct {
+	req    *messages.Request
+	chat   *messages.Chat // nil before the first attempt that needs it
+	effort string         // that chat was made with
+	in     dialect.Request
+	meta   dialect.Meta
+}
+
+func (t *translation) release() {
+	if t != nil && t.in.Body != nil {
+		t.in.Body.Release()
+		t.in.Body = nil
+	}
+}
+
+// prepare makes what the attempt asks its target for ready to be encoded.
+func (x *exchange) prepare(c *call) error {
+	if x.in.Endpoint == dialect.Messages && !c.t.up.dialect.Serves(dialect.Messages) {
+		if err := x.translate(c); err != nil {
+			return err
+		}
+	}
+	c.in.Model, c.in.Dropped, c.in.OlderCalls = c.t.model, nil, false
+	c.meta.DropReasoning = !c.t.up.Provider.Reasoning || c.chat != nil && !x.translation.req.ShowsThinking()
+	return nil
+}
+
+// translate puts the request into the chat format, once for all targets that
+// take the same words for how much to reason.
+func (x *exchange) translate(c *call) error {
+	if x.translation == nil {
+		req, err := messages.Parse(x.in.Body.Bytes())
+		if err != nil {
+			return err
+		}
+		x.translation = &translation{req: req}
+	}
+	t := x.translation
+	model := c.t.listing.Model
+	if c.t.up.Provider.BackendType == config.TypeAzure { // a deployment's name says nothing
+		model = ""
+	}
+	if effort := t.req.Effort(model); t.chat == nil || t.effort != effort {
+		made, err := t.req.Chat(x.in.Scan.Model, effort)
+		if err != nil {
+			return err
+		}
+		scan, fault := scanBody(made.Body, dialect.Chat)
+		if fault != nil {
+			return fault
+		}
+		t.release()
+		body := dialect.NewBody(0)
+		body.Set(made.Body)
+		t.chat, t.effort = made, effort
+		t.in = dialect.Request{Endpoint: dialect.Chat, Body: body, Scan: scan, Header: x.in.Header, User: x.in.User}
+		t.meta = dialect.Meta{Endpoint: dialect.Chat, Model: x.meta.Model, User: x.meta.User, WantUsage: true}
+	}
+	c.in, c.meta, c.chat = &t.in, &t.meta, t.chat
+	return nil
+}
+
+// encoded notes what encoding the request had to leave out.
+func (x *exchange) encoded(c *call) {
+	c.meta.OlderCalls = c.in.OlderCalls
+	if c.chat != nil {
+		x.in.Dropped = c.chat.LeftOut(c.in.Dropped)
+	}
+}
+
+// decode turns a whole answer into the client's form.
+func (c *call) decode(body []byte) ([]byte, dialect.Usage, error) {
+	out, u, err := c.t.up.dialect.Decode(body, c.meta)
+	if err == nil && c.chat != nil {
+		out, err = c.chat.Answer(out, c.meta.Model, u)
+	}
+	return out, u, err
+}
+
+// decoder returns what turns a stream into the client's form.
+func (c *call) decoder() dialect.StreamDecoder {
+	dec := c.t.up.dialect.Stream(c.meta)
+	if c.chat != nil {
+		dec = c.chat.Stream(dec, c.meta.Model)
+	}
+	return dec
+}
+
+// events makes a stream of a whole answer in the client's form.
+func (x *exchange) events(body []byte) ([]byte, error) {
+	if x.rec.Endpoint == dialect.Messages {
+		return messages.AppendEvents(nil, body)
+	}
+	return openai.AppendChunks(nil, body, &x.meta)
+}
+
+// uncounted reports whether the request asks for a count that no provider
+// offers, such as one that only speaks the rest of Anthropic's format.
+func (x *exchange) uncounted() bool {
+	return x.rec.Endpoint == dialect.CountTokens && x.ledger.unoffered != nil && x.ledger.failed == nil && !x.left()
+}
+
+// count answers a request for a count with an estimate.
+func (x *exchange) count() {
+	req, err := messages.Parse(x.in.Body.Bytes())
+	if err != nil {
+		x.fail(clientFault(err))
+		return
+	}
+	body := strconv.AppendInt([]byte(`{"input_tokens":`), int64(req.Tokens()), 10)
+	body = append(body, '}')
+	x.release()
+	x.gate.final(func(bool) {
+		h := x.w.Header()
+		h["Content-Type"] = jsonType
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		h[headerEstimated] = []string{"input_tokens"}
+		x.rec.Status, x.rec.Committed = http.StatusOK, true
+		x.w.WriteHeader(http.StatusOK)
+		_, err = x.w.Write(body)
+	})
+	x.clientLeft = err != nil
+}
+
+// clientFault is what the client is told of a request that could not be put
+// into a provider's form.
+func clientFault(err error) *apierror.Error {
+	if e, ok := errors.AsType[*apierror.Error](err); ok {
+		return e
+	}
+	return apierror.New(apierror.Internal, "the request could not be put into the provider's form")
+}
