@@ -26,8 +26,8 @@ func storedRoutes() (all []*route) {
 	return all
 }
 
-// stored has the provider asked for a response that it keeps. What a client
-// sends for a body is not read: there is nothing that it could say.
+// stored has the provider asked for a response that it keeps. None of these
+// requests needs a body, so that one is not waited for.
 func (x *exchange) stored() {
 	x.served = true
 	x.leaveBody()

@@ -441,6 +441,10 @@ func TestP25StoredResponses(t *testing.T) {
 	if end := events[len(events)-1]; end.Name != "response.completed" || !strings.Contains(end.Data, `"model":"round"`) {
 		t.Errorf("%+v", end)
 	}
+	// One official client asks for the stream in a body.
+	if again := b.events(b.ask(userToken, "GET", "/"+last.ID, `{"stream":true}`)); len(again) != len(events) {
+		t.Errorf("%v", again)
+	}
 	if a := b.ask(userToken, "DELETE", "/"+last.ID, ""); a.Status != 200 || a.Body != `{"id":"`+last.ID+`","object":"response","deleted":true}` {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}

@@ -2,7 +2,9 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -67,6 +69,13 @@ func (x *exchange) revisit() (verdict, *apierror.Error) {
 	x.permit.SetHeaders(x.w.Header())
 	query := x.r.URL.Query()
 	query.Del("api-version") // the provider's, if it wants one
+	if x.r.Method == http.MethodGet && x.r.ContentLength != 0 {
+		if saysStream(x.r.Body) {
+			query.Set("stream", "true")
+		}
+		// The answer may take longer than its body might have.
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{})
+	}
 	x.rec.Stream = x.r.Method == http.MethodGet && query.Get("stream") == "true"
 	x.meta = dialect.Meta{Endpoint: dialect.Responses, Model: []byte(h.name), User: x.rec.User.ID, Retold: true}
 	x.gate.to(x.w)
@@ -81,6 +90,16 @@ func (x *exchange) revisit() (verdict, *apierror.Error) {
 	return x.ask(keeper, t, &dialect.Stored{
 		Method: method, ID: id, Action: x.rec.Stored.Action, Query: query, Stream: x.rec.Stream, Header: x.r.Header,
 	}), nil
+}
+
+// maxAsked bounds the body of a request that needs none.
+const maxAsked = 1 << 10
+
+// saysStream reports whether the body of a GET asks for a stream, as openai-go's does,
+// which has no query for it.
+func saysStream(body io.Reader) bool {
+	var said struct{ Stream bool }
+	return json.NewDecoder(io.LimitReader(body, maxAsked)).Decode(&said) == nil && said.Stream
 }
 
 func notKept(id string) *apierror.Error {
