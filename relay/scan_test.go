@@ -217,3 +217,29 @@ func BenchmarkScanBody(b *testing.B) {
 	f("1KB", 1000)
 	f("100KB", 100_000)
 }
+
+func TestScanBodyFindsWhatIsGoneOnFrom(t *testing.T) {
+	f := func(in string, e dialect.Endpoint, previous, conversation string) {
+		t.Helper()
+		got, fault := scanBody([]byte(in), e)
+		if fault != nil || got.Previous != previous || got.Conversation != conversation {
+			t.Errorf("%s: %q %q, %v", in, got.Previous, got.Conversation, fault)
+		}
+	}
+	const in = `{"previous_response_id":"resp_\u0031","model":"a","conversation":{"x":{"id":1},"id":"conv_1"}}`
+	for _, e := range []dialect.Endpoint{dialect.Responses, dialect.InputTokens, dialect.Compact} {
+		f(in, e, "resp_1", "conv_1")
+		f(`{"model":"a","previous_response_id":null,"conversation":null}`, e, "", "")
+		f(`{"model":"a","conversation":"c"}`, e, "", "c")
+		f(`{"model":"a","conversation":{}}`, e, "", "")
+		f(`{"model":"a","conversation":{"id":null}}`, e, "", "")
+	}
+	// Elsewhere these are fields like any others.
+	f(`{"model":"a","previous_response_id":1,"conversation":[]}`, dialect.Embeddings, "", "")
+	f(`{"model":"a","messages":[],"previous_response_id":{},"conversation":1}`, dialect.Chat, "", "")
+	for _, in := range []string{`{"model":"a","conversation":{"id":"a","id":"b"}}`, `{"model":"a","previous_response_id":"a","previous_response_id":"b"}`} {
+		if _, e := scanBody([]byte(in), dialect.Responses); e == nil || e.Code != "invalid_json" {
+			t.Errorf("%s: %v", in, e)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package relay_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+)
+
+// What is kept where is known after a reload too, also of a model that is no
+// longer there, but not at a provider that is no longer there, nor for a user
+// who may not use the model any more.
+func TestStoredResponsesOutliveReloads(t *testing.T) {
+	b := startResponses(t, setup{})
+	id := b.read(b.make(`{"model":"only-b","input":"hi"}`)).ID
+	f := func(status int, message string, edit func(c *config.Config)) {
+		t.Helper()
+		before := b.gw.Current().Config
+		b.reload(edit)
+		n := len(b.u["u2"].Requests())
+		a := b.ask(userToken, "GET", "/"+id, "")
+		if a.Status != status || !strings.Contains(a.Body, message) || status == 200 != (len(b.u["u2"].Requests()) == n+1) {
+			t.Errorf("%d %s, want %d %s", a.Status, a.Body, status, message)
+		}
+		b.reload(func(c *config.Config) { *c = *before })
+	}
+	f(200, `"model":"only-b"`, func(*config.Config) {})
+	f(200, `"model":"only-b"`, func(c *config.Config) { delete(c.Models, "only-b") })
+	f(200, `"model":"only-b"`, func(c *config.Config) {
+		m := c.Models["only-b"]
+		m.Backends[0].Model = "renamed"
+		c.Models["only-b"] = m
+	})
+	f(404, "not configured any more", func(c *config.Config) {
+		for id, m := range c.Models {
+			m.Backends = slices.DeleteFunc(m.Backends, func(l config.Listing) bool { return l.Provider == "u2" })
+			c.Models[id] = m
+		}
+		delete(c.Providers, "u2")
+	})
+	f(403, "model_not_allowed", func(c *config.Config) {
+		u := c.Users["test"]
+		u.AllowedModels = []string{"pool"}
+		c.Users["test"] = u
+	})
+	f(403, "model_not_allowed", func(c *config.Config) {
+		m := c.Models["only-b"]
+		m.Backends[0].Tags = []string{"premium"}
+		c.Models["only-b"] = m
+		u := c.Users["test"]
+		u.Tags = []string{"basic"}
+		c.Users["test"] = u
+	})
+}
+
+// What goes on from a response waits for its provider, and is tried nowhere else.
+func TestPreviousResponseDoesNotFailOver(t *testing.T) {
+	b := startResponses(t, setup{settings: func(s *config.Settings) { s.MaxRetries = 1 }})
+	id := b.read(b.make(`{"model":"pool","input":"hi"}`)).ID
+	b.u["u1"].SetScript(always(mockllm.JSON(500, nil, "{}")))
+	for range 3 {
+		if a := b.make(`{"model":"pool","input":"on","previous_response_id":"` + id + `"}`); a.Status < 500 {
+			t.Errorf("%d %s", a.Status, a.Body)
+		}
+	}
+	if n := len(b.u["u2"].Requests()); n != 0 {
+		t.Errorf("the other provider was asked %d times", n)
+	}
+	// What begins anew is not bound to it.
+	b.read(b.make(`{"model":"pool","input":"hi"}`))
+	if len(b.u["u2"].Requests()) != 1 {
+		t.Error("a new conversation did not fail over")
+	}
+}
+
+// Each request for what is kept counts towards the user's limits.
+func TestStoredResponsesAreLimited(t *testing.T) {
+	b := startResponses(t, setup{toml: withOthers + "rate_limit = { requests_per_minute = 3 }\n"})
+	id := b.read(b.ask(otherToken, "POST", "", `{"model":"pool","input":"hi"}`)).ID
+	for i, want := range []int{200, 200, 429} {
+		a := b.ask(otherToken, "GET", "/"+id, "")
+		if a.Status != want || a.Header.Get("X-Ratelimit-Limit-Requests") != "3" || want == 429 != (a.Header.Get("Retry-After") != "") {
+			t.Errorf("%d: %d %v", i, a.Status, a.Header)
+		}
+	}
+	if n := b.requests("u1", http.MethodGet, ""); n != 2 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// A provider whose format has no responses is not asked for one.
+func TestResponsesGoWhereTheyAreServed(t *testing.T) {
+	b := startResponses(t, setup{provider: func(id string, p *config.Provider) {
+		if id == "u1" {
+			p.BackendType = config.TypeClaude
+		}
+	}})
+	if m := b.read(b.make(`{"model":"pool","input":"hi"}`)); m.Model != "pool" || len(b.u["u1"].Requests()) != 0 {
+		t.Errorf("%+v", m)
+	}
+	for _, path := range []string{"", "/input_tokens", "/compact"} {
+		if a := b.ask(userToken, "POST", path, `{"model":"gpt-a","input":"hi"}`); a.Status != 404 || deref(b.fault(a).Code) != "unsupported_endpoint" {
+			t.Errorf("%s: %d %s", path, a.Status, a.Body)
+		}
+	}
+}
