@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"reflect"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/config"
@@ -87,7 +86,7 @@ func (s *Server) apply(cfg *config.Loaded) (reloaded, error) {
 	old := s.loaded.Load()
 	r := reloaded{changes: config.Diff(old.Config, cfg.Config), warnings: cfg.Warnings}
 	// The hash of the file is not enough: variables and secret files are part of it.
-	if reflect.DeepEqual(old.Config, cfg.Config) {
+	if r.changes.IsEmpty() {
 		s.loaded.Store(cfg) // its comments may have changed, and with them its hash
 		r.generation = s.gateway.Current().Generation
 		return r, nil

@@ -14,14 +14,13 @@ import (
 func (l *loader) table(s *section, n *node, path []any, v reflect.Value) {
 	for _, name := range n.names {
 		c := n.fields[name]
-		below := extend(path, name)
 		f := s.lookup(name)
 		if f == nil {
-			n.slip(l.unknown(s, c, below))
+			n.slip(l.unknown(s, c, extend(path, name)))
 			continue
 		}
 		l.show(f, c)
-		l.field(f, c, below, v.Field(f.index))
+		l.field(f, c, extend(path, f.step), v.Field(f.index))
 	}
 	for _, f := range s.fields {
 		if f.required && n.fields[f.key] == nil && !n.slips[f.key] {

@@ -43,6 +43,7 @@ type section struct {
 //	doc       what it means
 type field struct {
 	key      string
+	step     any // key, as a step of a path
 	index    int
 	typ      reflect.Type
 	shape    shape
@@ -90,6 +91,7 @@ func describe(t reflect.Type) *section {
 		}
 		f := &field{
 			key:      key,
+			step:     key,
 			index:    i,
 			typ:      sf.Type,
 			def:      sf.Tag.Get("default"),

@@ -76,12 +76,15 @@ func (c Changes) paths(of func(Changed) []string) []string {
 
 func diffTables[T any](old, next map[string]T) Changed {
 	c := Changed{[]string{}, []string{}, []string{}}
+	var before, now T // one of each for all: DeepEqual takes them to the heap
 	for _, id := range slices.Sorted(maps.Keys(next)) {
-		before, there := old[id]
+		var there bool
+		before, there = old[id]
+		now = next[id]
 		switch {
 		case !there:
 			c.Added = append(c.Added, id)
-		case !reflect.DeepEqual(before, next[id]):
+		case !reflect.DeepEqual(&before, &now):
 			c.Changed = append(c.Changed, id)
 		}
 	}

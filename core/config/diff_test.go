@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -96,4 +97,45 @@ func TestChangesByPath(t *testing.T) {
 	f(`providers."four.x"`, c.Added())
 	f(`providers."three.x"`, c.Removed())
 	f(`users.ann settings.max_retries`, c.Altered())
+}
+
+// Whoever reloads takes an empty difference for an unchanged configuration, so
+// that no setting may escape it.
+func TestDiffSeesEverySetting(t *testing.T) {
+	n := 0
+	var f func(path string, v reflect.Value, of *config.Config)
+	f = func(path string, v reflect.Value, of *config.Config) {
+		for i := range v.NumField() {
+			field, name := v.Field(i), path+"."+v.Type().Field(i).Name
+			old := reflect.New(field.Type()).Elem()
+			old.Set(field)
+			switch field.Kind() {
+			case reflect.Struct:
+				f(name, field, of)
+				continue
+			case reflect.String:
+				field.SetString("another")
+			case reflect.Bool:
+				field.SetBool(!field.Bool())
+			case reflect.Int, reflect.Int64:
+				field.SetInt(field.Int() + 1)
+			case reflect.Float64:
+				field.SetFloat(field.Float() + 1)
+			case reflect.Slice:
+				field.Set(reflect.ValueOf([]string{"another"}))
+			default:
+				t.Fatalf("%s is of the kind %s, which this test does not know", name, field.Kind())
+			}
+			if c := config.Diff(parsed(t, before), of); len(c.Settings) != 1 || c.IsEmpty() {
+				t.Errorf("%s changed, and the difference is %+v", name, c)
+			}
+			field.Set(old)
+			n++
+		}
+	}
+	cfg := parsed(t, before)
+	f("Settings", reflect.ValueOf(&cfg.Settings).Elem(), cfg)
+	if n < 40 {
+		t.Errorf("only %d settings", n)
+	}
 }

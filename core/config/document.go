@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"sort"
 	"strconv"
 	"strings"
@@ -39,15 +40,15 @@ const (
 type node struct {
 	kind   kind
 	origin origin
+	shown  bool   // a scalar that may be shown in an excerpt
+	varied bool   // a string that had a ${VAR} in it
+	failed bool   // a problem with it was noted
 	key    int    // offset of its key; of the value itself inside an array
 	value  int    // offset of the value
 	text   string // of a scalar: a string decoded, other kinds as written
 	names  []string
 	fields map[string]*node // of a table, with names in the file's order
 	items  []*node          // of an array
-	shown  bool             // a scalar that may be shown in an excerpt
-	varied bool             // a string that had a ${VAR} in it
-	failed bool             // a problem with it was noted
 	slips  map[string]bool  // of a table: keys that an unknown key was probably meant for
 	copies []*node          // further definitions of the same key, which are errors
 }
@@ -72,6 +73,7 @@ func (n *node) child(step any) *node {
 func (n *node) put(name string, c *node) {
 	if n.fields == nil {
 		n.fields = make(map[string]*node)
+		n.names = make([]string, 0, 8) // as many as the map begins with
 	}
 	n.fields[name] = c
 	n.names = append(n.names, name)
@@ -121,7 +123,11 @@ type twice struct {
 }
 
 func newDocument(text []byte) *document {
-	d := &document{text: text, lines: []int{0}, root: &node{origin: byHeader}}
+	lines := 1 + bytes.Count(text, []byte{'\n'})
+	d := &document{
+		text: text, lines: append(make([]int, 0, lines), 0), root: &node{origin: byHeader},
+		spans: make([]span, 0, min(2*lines, len(text)/8)), // mostly a key and a value a line
+	}
 	for i, c := range text {
 		if c == '\n' {
 			d.lines = append(d.lines, i+1)

@@ -129,7 +129,7 @@ type note struct {
 func (l *loader) read() *Config {
 	cfg := new(Config)
 	l.schema.fill(reflect.ValueOf(cfg).Elem())
-	l.table(l.schema, l.doc.root, nil, reflect.ValueOf(cfg).Elem())
+	l.table(l.schema, l.doc.root, make([]any, 0, maxPath), reflect.ValueOf(cfg).Elem())
 	for _, b := range l.doc.broken {
 		l.problemAt(b.at, nil, b.message)
 	}
@@ -156,7 +156,7 @@ func (l *loader) problem(n *node, path []any, format string, args ...any) {
 
 // problemAt notes what is wrong at an offset.
 func (l *loader) problemAt(offset int, path []any, message string) {
-	l.problems = append(l.problems, note{offset, path, message})
+	l.problems = append(l.problems, note{offset, slices.Clone(path), message})
 }
 
 // wrong notes what is wrong at a path: the value there, or the table that
@@ -169,7 +169,7 @@ func (l *loader) wrong(path []any, format string, args ...any) {
 // warn notes what is probably not meant at a path.
 func (l *loader) warn(path []any, format string, args ...any) {
 	n, _ := l.doc.find(path)
-	l.warnings = append(l.warnings, note{n.value, path, fmt.Sprintf(format, args...)})
+	l.warnings = append(l.warnings, note{n.value, slices.Clone(path), fmt.Sprintf(format, args...)})
 }
 
 // finish makes problems of notes, sorted by position.

@@ -60,14 +60,13 @@ func (l *loader) checkListings(cfg *Config, m Model) {
 	served := false
 	for i, b := range m.Backends {
 		at := func(keys ...any) []any { return append([]any{"models", m.ID, "backends", i}, keys...) }
-		if j, ok := first[b.Backend()]; ok && b.Provider != "" && b.Model != "" {
+		id := b.Backend()
+		if j, ok := first[id]; ok && b.Provider != "" && b.Model != "" {
 			l.wrong(at(), "%s is listed twice in this model: it is already backends[%d]", l.quote(at("model"), b.Model), j)
 		} else {
-			first[b.Backend()] = i
+			first[id] = i
 		}
-		for j, tag := range b.Tags {
-			l.checkTag(at("tags", j), tag)
-		}
+		l.checkTags(at, b.Tags)
 		p, ok := cfg.Providers[b.Provider]
 		if !ok {
 			if b.Provider != "" { // else it is missing or unreadable, and noted
@@ -104,9 +103,12 @@ func instead(word string, options []string) string {
 	return "; there is " + strings.Join(quoted, ", ") + more
 }
 
-func (l *loader) checkTag(path []any, tag string) {
-	if tag == "" || strings.ContainsFunc(tag, isControl) {
-		l.wrong(path, "a tag must not be empty or hold control characters")
+// checkTags checks the tags of what is at at().
+func (l *loader) checkTags(at func(...any) []any, tags []string) {
+	for i, tag := range tags {
+		if tag == "" || strings.ContainsFunc(tag, isControl) {
+			l.wrong(at("tags", i), "a tag must not be empty or hold control characters")
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -27,7 +26,7 @@ const maxPath = 64
 // their case, so that only its parser is used.
 func parse(text []byte) *document {
 	d := newDocument(text)
-	b := &builder{doc: d, table: d.root}
+	b := &builder{doc: d, table: d.root, names: map[string]step{}, room: make([]any, 0, maxPath)}
 	if bytes.HasPrefix(text, []byte("\ufeff")) {
 		b.base = len("\ufeff")
 	}
@@ -54,6 +53,30 @@ type builder struct {
 	table *node // where keys go now
 	path  []any // its path
 	dazed bool  // no good line since the last syntax error
+
+	// What is used again, as a large file has hundreds of thousands of each.
+	names map[string]step // the keys so far
+	parts []keyPart       // of the key that is being read
+	room  []any           // of path
+	nodes []node          // not used yet
+}
+
+// step is a key as a name and as a step of a path.
+type step struct {
+	name string
+	any  any
+}
+
+// node returns a new node.
+func (b *builder) node(n node) *node {
+	const chunk = 128
+	if len(b.nodes) == 0 {
+		b.nodes = make([]node, chunk)
+	}
+	next := &b.nodes[0]
+	b.nodes = b.nodes[1:]
+	*next = n
+	return next
 }
 
 // nextLine returns the offset behind the newline that ends the line of offset.
@@ -80,44 +103,59 @@ func (b *builder) add(e *unstable.Node) {
 	b.done = b.doc.nextLine(end)
 }
 
-// extend returns a copy of path with one more step, up to maxPath.
+// extend returns path with one more step, up to maxPath. It may share memory with
+// path, and with what path was extended to before, which is not valid any more:
+// whoever keeps a path keeps a copy.
 func extend(path []any, step any) []any {
 	if len(path) >= maxPath {
 		return path
 	}
-	return append(slices.Clip(path), step)
+	return append(path, step)
 }
 
 // keyPart is one part of a dotted key.
 type keyPart struct {
-	name       string
+	step
 	start, end int
 }
 
+// keys reads a key. The result is valid until the next call.
 func (b *builder) keys(e *unstable.Node) []keyPart {
-	var out []keyPart
+	b.parts = b.parts[:0]
 	it := e.Key()
 	for it.Next() {
 		n := it.Node()
 		start := b.base + int(n.Raw.Offset)
-		part := keyPart{name: string(n.Data), start: start, end: start + int(n.Raw.Length)}
+		part := keyPart{step: b.step(n.Data), start: start, end: start + int(n.Raw.Length)}
 		b.doc.spans = append(b.doc.spans, span{start: part.start, end: part.end})
-		out = append(out, part)
+		b.parts = append(b.parts, part)
 	}
-	return out
+	return b.parts
+}
+
+// step is the key that data spells.
+func (b *builder) step(data []byte) step {
+	s, ok := b.names[string(data)]
+	if !ok {
+		name := string(data)
+		s = step{name, name}
+		b.names[name] = s
+	}
+	return s
 }
 
 // open handles [keys] and [[keys]].
 func (b *builder) open(keys []keyPart, list bool) {
 	t := b.doc.root
-	var path []any
+	path := b.room[:0]
+	defer func() { b.room = path }()
 	last := keys[len(keys)-1]
 	for _, k := range keys[:len(keys)-1] {
-		path = append(path, k.name)
+		path = append(path, k.any)
 		next := t.fields[k.name]
 		switch {
 		case next == nil:
-			next = &node{origin: byPath, key: k.start, value: k.start}
+			next = b.node(node{origin: byPath, key: k.start, value: k.start})
 			t.put(k.name, next)
 		case next.kind == kindArray && next.origin == byHeader:
 			path = append(path, len(next.items)-1)
@@ -128,17 +166,18 @@ func (b *builder) open(keys []keyPart, list bool) {
 		}
 		t = next
 	}
-	path = append(path, last.name)
+	path = append(path, last.any)
 	old := t.fields[last.name]
-	fresh := &node{origin: byHeader, key: last.start, value: last.start}
+	fresh := b.node(node{origin: byHeader, key: last.start, value: last.start})
 	switch {
 	case list && old == nil:
-		old = &node{kind: kindArray, origin: byHeader, key: last.start, value: last.start}
+		old = b.node(node{kind: kindArray, origin: byHeader, key: last.start, value: last.start})
 		t.put(last.name, old)
 		fallthrough
 	case list && old.kind == kindArray && old.origin == byHeader:
 		old.items = append(old.items, fresh)
-		b.table, b.path = fresh, append(path, len(old.items)-1)
+		path = append(path, len(old.items)-1)
+		b.table, b.path = fresh, path
 	case !list && old == nil:
 		t.put(last.name, fresh)
 		b.table, b.path = fresh, path
@@ -171,11 +210,11 @@ func (b *builder) assign(t *node, path []any, e *unstable.Node) {
 	keys := b.keys(e)
 	last := keys[len(keys)-1]
 	for _, k := range keys[:len(keys)-1] {
-		path = extend(path, k.name)
+		path = extend(path, k.any)
 		next := t.fields[k.name]
 		switch {
 		case next == nil:
-			next = &node{origin: byDots, key: k.start, value: k.start}
+			next = b.node(node{origin: byDots, key: k.start, value: k.start})
 			t.put(k.name, next)
 		case next.kind != kindTable || next.origin != byDots:
 			b.again(path, k.start, next)
@@ -184,7 +223,7 @@ func (b *builder) assign(t *node, path []any, e *unstable.Node) {
 		}
 		t = next
 	}
-	path = extend(path, last.name)
+	path = extend(path, last.any)
 	v := b.value(e.Value(), path, b.valueOffset(last.end))
 	v.key = last.start
 	if old := t.fields[last.name]; old != nil {
@@ -206,7 +245,7 @@ func (b *builder) valueOffset(keyEnd int) int {
 }
 
 func (b *builder) value(e *unstable.Node, path []any, at int) *node {
-	n := &node{key: at, value: at, origin: byValue}
+	n := b.node(node{key: at, value: at, origin: byValue})
 	switch e.Kind {
 	case unstable.Array:
 		n.kind = kindArray

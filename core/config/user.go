@@ -68,9 +68,7 @@ func (l *loader) checkUsers(cfg *Config) {
 			l.wrong(at(tokenKey(u)), "user %s has the same token", strconv.Quote(clip(other)))
 		}
 		byHash[u.TokenSHA256] = id
-		for i, tag := range u.Tags {
-			l.checkTag(at("tags", i), tag)
-		}
+		l.checkTags(at, u.Tags)
 		for i, entry := range u.AllowedModels {
 			if !allowed.known[entry] && !allowed.more {
 				path := at("allowed_models", i)
