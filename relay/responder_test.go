@@ -139,7 +139,7 @@ func (r *responder) events(a answer) (all []event) {
 	if a.Status != http.StatusOK || a.Header.Get("Content-Type") != "text/event-stream" || !strings.HasSuffix(a.Body, "\n\n") {
 		r.t.Fatalf("no stream: %d, %v, %s", a.Status, a.Header, a.Body)
 	}
-	for _, ev := range strings.Split(strings.TrimSuffix(a.Body, "\n\n"), "\n\n") {
+	for ev := range strings.SplitSeq(strings.TrimSuffix(a.Body, "\n\n"), "\n\n") {
 		if strings.HasPrefix(ev, ":") {
 			continue
 		}

@@ -107,3 +107,29 @@ func TestResponsesGoWhereTheyAreServed(t *testing.T) {
 		}
 	}
 }
+
+// Azure keeps responses too, at its older and its newer addresses.
+func TestResponsesOfAzure(t *testing.T) {
+	for version, path := range map[string]string{"": "/openai/v1/responses", "2025-03-01-preview": "/openai/responses"} {
+		b := startResponses(t, setup{
+			provider: func(_ string, p *config.Provider) {
+				p.BackendType, p.APIVersion = config.TypeAzure, version
+				p.BaseURL = strings.TrimSuffix(p.BaseURL, "/v1")
+			},
+			behaviours: map[string]mockllm.Behaviour{"u1": {Format: mockllm.Azure, Key: "provider-key-of-u1"}},
+		})
+		id := b.read(b.make(`{"model":"gpt-a","input":"hi"}`)).ID
+		events := b.events(b.make(`{"model":"gpt-a","input":"hi","stream":true,"previous_response_id":"` + id + `"}`))
+		if end := events[len(events)-1]; end.Name != "response.completed" || !strings.Contains(end.Data, `"model":"gpt-a"`) {
+			t.Errorf("%+v", end)
+		}
+		b.read(b.ask(userToken, "GET", "/"+id, ""))
+		b.events(b.ask(userToken, "GET", "/"+id+"?stream=true", ""))
+		if a := b.ask(userToken, "DELETE", "/"+id, ""); a.Status != 200 {
+			t.Errorf("%d %s", a.Status, a.Body)
+		}
+		if b.requests("u1", "POST", path) != 2 || b.requests("u1", "GET", path+"/"+id) != 2 || b.requests("u1", "DELETE", path+"/"+id) != 1 {
+			t.Errorf("%s: %+v", path, b.u["u1"].Requests())
+		}
+	}
+}

@@ -30,13 +30,13 @@ func azureAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 		}
 		return azureAsked(b, r, azureCall{deployment, openAICall{op, chats}})
 	}
-	if op, ok := strings.CutPrefix(path, "/openai/v1/"); ok && r.Method == http.MethodPost {
-		return azureAsked(b, r, azureCall{"", openAICall{op, chats}})
-	}
-	for _, at := range []string{"/openai/v1/responses", "/openai/responses"} {
-		if rest, ok := strings.CutPrefix(path, at); ok && (at == "/openai/v1/responses" || dated(query.Get("api-version"))) {
+	for at, allowed := range map[string]bool{"/openai/v1/responses": true, "/openai/responses": dated(query.Get("api-version"))} {
+		if rest, ok := strings.CutPrefix(path, at); ok && allowed && (rest == "" || rest[0] == '/') {
 			return responsesAnswer(b, r, rest)
 		}
+	}
+	if op, ok := strings.CutPrefix(path, "/openai/v1/"); ok && r.Method == http.MethodPost {
+		return azureAsked(b, r, azureCall{"", openAICall{op, chats}})
 	}
 	switch {
 	case path == "/openai/v1/models" && r.Method == http.MethodGet,

@@ -44,8 +44,8 @@ func TestDecodeResponseReportsItsFault(t *testing.T) {
 	f := func(in string, want apierror.Error) {
 		t.Helper()
 		_, _, err := decodeResponse([]byte(in), asked)
-		var got *apierror.Error
-		if !errors.As(err, &got) {
+		got, ok := errors.AsType[*apierror.Error](err)
+		if !ok {
 			t.Errorf("%s: %v, want a fault", in, err)
 		} else if d := cmp.Diff(&want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", in, d)
@@ -142,7 +142,7 @@ func TestResponseEvents(t *testing.T) {
 
 	// An event without a name goes by its type, if that can be one.
 	f(`|{"type":"response.foo"}`, "event: response.foo\ndata: "+`{"type":"response.foo"}`+"\n\n", dialect.Content)
-	f(`|{"type":"a\nb"}`, "data: "+`{"type":"a\nb"}`+"\n\n", dialect.Lifecycle)
+	f(`|{"type":"a\nb"}`, "data: "+`{"type":"a\nb"}`+"\n\n", dialect.Content)
 	f(`|{"type":""}`, "data: "+`{"type":""}`+"\n\n", dialect.Lifecycle)
 	f(`|{"a":1}`, "data: "+`{"a":1}`+"\n\n", dialect.Lifecycle)
 	f("|{\"a\":\n1,\r\n\"b\":2}", "data: "+`{"a": 1,  "b":2}`+"\n\n", dialect.Lifecycle)
@@ -265,7 +265,7 @@ func FuzzResponses(f *testing.F) {
 		if !strings.HasSuffix(out, "\n\n") {
 			t.Fatalf("no whole event: %q", out)
 		}
-		for _, ev := range strings.Split(strings.TrimSuffix(out, "\n\n"), "\n\n") {
+		for ev := range strings.SplitSeq(strings.TrimSuffix(out, "\n\n"), "\n\n") {
 			lines := strings.Split(ev, "\n")
 			data, ok := strings.CutPrefix(lines[len(lines)-1], "data: ")
 			if !ok || !json.Valid([]byte(data)) || len(lines) > 2 || strings.ContainsRune(ev, '\r') || len(lines) == 2 && !strings.HasPrefix(lines[0], "event: ") {

@@ -108,18 +108,18 @@ func (d *Responses) Event(dst, name, data []byte) ([]byte, dialect.State, error)
 		return dst, dialect.Dropped, nil
 	}
 	if len(name) == 0 {
-		name = eventName(data, h.kind)
+		name = eventName(word(data, h.kind))
 	}
 	d.note(data)
-	kind := plainText(data, h.kind)
+	kind := word(data, h.kind)
 	switch {
-	case kind == "error", h.fault, string(name) == "error":
+	case string(kind) == "error", h.fault, string(name) == "error":
 		e := d.faulted(data)
-		if kind == "error" { // and not a chat's frame, which clients of this format do not expect
+		if string(kind) == "error" { // and not a chat's frame, which clients of this format do not expect
 			d.keepFailure(e, d.write(nil, name, data))
 		}
 		return dst, dialect.Dropped, e
-	case kind == "response.failed" && !d.retold:
+	case string(kind) == "response.failed" && !d.retold:
 		e := h.response.failure(data)
 		d.keepFailure(e, d.write(nil, name, data))
 		return dst, dialect.Dropped, e
@@ -155,8 +155,8 @@ func (d *Responses) note(data []byte) {
 
 // state is what an event amounts to. One that is not known counts as content:
 // it may be what the client waits for.
-func (d *Responses) state(kind string, data []byte) dialect.State {
-	switch kind {
+func (d *Responses) state(kind, data []byte) dialect.State {
+	switch string(kind) {
 	case "response.completed", "response.incomplete", "response.cancelled", "response.failed":
 		d.finished = true
 		return dialect.End
@@ -170,7 +170,7 @@ func (d *Responses) state(kind string, data []byte) dialect.State {
 	case "response.output_item.added":
 		// An empty message is what a role is to a chat; any other item, such as
 		// a call or a thought, is the first sign that the model is at work.
-		if plainText(data, d.h.item) == "message" {
+		if string(word(data, d.h.item)) == "message" {
 			return dialect.Lifecycle
 		}
 	}
@@ -187,17 +187,21 @@ func (d *Responses) faulted(data []byte) *apierror.Error {
 }
 
 // eventName is what an event without a name goes by: its type, if that is one word.
-func eventName(data []byte, kind dialect.Span) []byte {
-	if kind.End-kind.Start <= len(`""`) {
-		return nil
-	}
-	name := data[kind.Start+1 : kind.End-1]
-	for _, ch := range name {
+func eventName(kind []byte) []byte {
+	for _, ch := range kind {
 		if ch <= ' ' || ch == '\\' || ch >= 0x7f {
 			return nil
 		}
 	}
-	return name
+	return kind
+}
+
+// word is a string's text as it stands, escapes unread; nil for what is no string.
+func word(data []byte, s dialect.Span) []byte {
+	if s.End-s.Start < len(`""`) {
+		return nil
+	}
+	return data[s.Start+1 : s.End-1]
 }
 
 // write appends data as one event under its name.
