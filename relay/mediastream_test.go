@@ -4,10 +4,14 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
@@ -158,17 +162,36 @@ func TestTranscriptTypes(t *testing.T) {
 // A stream that is silent for long is kept alive, and one whose first image takes
 // longer than a first word may take is waited for.
 func TestMediaStreamWaits(t *testing.T) {
-	const done = `{"type":"image_generation.completed","b64_json":"AA"}`
+	const done, comment = `{"type":"image_generation.completed","b64_json":"AA"}`, ": keep-alive\n\n"
 	next := make(chan struct{})
-	b := start(t, setup{hold: 1, scripts: map[string]mockllm.Script{"u1": always(mockllm.Wait(next), mockllm.SSE(done))}})
+	b := start(t, setup{
+		hold: 1, scripts: one(always(mockllm.Wait(next), mockllm.SSE(done))),
+		provider: func(_ string, p *config.Provider) { p.TimeoutSeconds = 0.02 },
+		settings: func(s *config.Settings) { s.StreamKeepaliveSeconds, s.NonStreamTimeoutSeconds = 0.1, 60 },
+	})
 	resp := b.send(context.Background(), dialect.ImageGenerations, drawing, "application/json")
 	defer resp.Body.Close()
-	comment := make([]byte, len(": keep-alive\n\n"))
-	if _, err := io.ReadFull(resp.Body, comment); err != nil || string(comment) != ": keep-alive\n\n" {
-		t.Fatalf("%q, %v", comment, err)
+	got := make([]byte, 3*len(comment)) // the last of them after ten times the limit of a first word
+	if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != strings.Repeat(comment, 3) {
+		t.Fatalf("%q, %v", got, err)
 	}
 	close(next)
 	if rest, err := io.ReadAll(resp.Body); err != nil || !strings.HasSuffix(string(rest), "data: "+done+"\n\n") {
 		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+// A form whose files took long to arrive still has its header held for an error.
+func TestSlowFormHoldsItsHeader(t *testing.T) {
+	b := start(t, setup{hold: time.Minute, scripts: one(always(mockllm.Sleep(50*time.Millisecond), mockllm.JSON(400, nil, mockllm.Fault("no", "invalid_request_error", "", ""))))})
+	body, contentType := makeForm([2]string{"file=a.mp3", "x"}, [2]string{"stream", "true"}, [2]string{"model", "gpt-a"})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/audio/transcriptions", strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	w := httptest.NewRecorder()
+	rt := b.gw.Current()
+	user, _ := rt.Keys.Lookup(userToken)
+	b.gw.Serve(w, r, rt, &relay.Record{User: user, Start: time.Now().Add(-time.Hour), Endpoint: dialect.Transcriptions})
+	if w.Code != 400 {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
