@@ -83,7 +83,7 @@ func TestCutSpeech(t *testing.T) {
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writeCertificate(t, cert, key, 1)
 	cut := mockllm.Always(mockllm.Header(200, http.Header{"Content-Type": {"audio/mpeg"}}), mockllm.Body("some"), mockllm.Cut())
-	b := start(t, setup{one: cut, settings: "tls.cert_file = \"" + cert + "\"\ntls.key_file = \"" + key + "\"\nlog_response_body = true\n"})
+	b := start(t, setup{one: cut, two: cut, settings: "tls.cert_file = \"" + cert + "\"\ntls.key_file = \"" + key + "\"\nlog_response_body = true\n"})
 	f := func(transport *http.Transport, major int) {
 		t.Helper()
 		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
