@@ -10,6 +10,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
 // Report is what one check of a provider, or one test of a backend, found.
@@ -24,7 +25,7 @@ type Report struct {
 	Status       int              // the provider's HTTP status; 0 if none came
 	FirstContent time.Duration    // from the start to the first content of an answer; 0 if there was none
 	Duration     time.Duration    // from the start to the end
-	Usage        Usage            // of a chat
+	Usage        Usage            // of an answer
 	Models       []string         // what the provider's model list names, in its order
 	// Message says what is wrong and what to do about it; with OK it is a
 	// remark or "". It never holds a credential.
@@ -34,17 +35,22 @@ type Report struct {
 // What a Report's check was.
 const (
 	CheckedModels     = "models" // the provider's model list was read
-	CheckedChat       = "chat"   // a chat of one short message
+	CheckedChat       = "chat"   // a chat of one short message, or what else a Test asks for
 	CheckedConnection = "tcp"    // a connection, with TLS where the URL is https
 	CheckedNothing    = "off"    // nothing: the provider's health_check is off
 )
 
 // Test says which backend TestBackend tries, and how.
 type Test struct {
-	Provider string // provider id
-	Model    string // the upstream's name of the model
-	Stream   bool   // ask for a streamed answer
+	Provider string           // provider id
+	Model    string           // the upstream's name of the model
+	Endpoint dialect.Endpoint // what is asked for, one of TestedEndpoints
+	Stream   bool             // ask for a streamed answer; chats only
 }
+
+// TestedEndpoints are what TestBackend can ask a backend for, because that costs
+// next to nothing. The slice is the caller's.
+func TestedEndpoints() []dialect.Endpoint { return slices.Clone(probed[:]) }
 
 // CheckProvider checks a provider as its health_check says, within the
 // settings' health_check_timeout_seconds. It blocks until the check is done or
@@ -85,7 +91,8 @@ func (rt *Runtime) CheckProvider(ctx context.Context, id string) Report {
 	}
 }
 
-// TestBackend sends one short chat to a backend in the provider's own format.
+// TestBackend sends one short chat to a backend in the provider's own format, or
+// what else the test asks for.
 // The first content must come within the provider's timeout_seconds, and a
 // stream must not be silent for longer than stream_idle_timeout_seconds. It
 // blocks until the answer is complete or ctx ends. The backend need not be
@@ -95,12 +102,28 @@ func (rt *Runtime) TestBackend(ctx context.Context, t Test) Report {
 	if up == nil {
 		return Report{Provider: t.Provider, Model: t.Model, Kind: loadbalance.Caller, Message: refusal}
 	}
+	if refusal := up.untested(t); refusal != "" {
+		return Report{Provider: t.Provider, Model: t.Model, Kind: loadbalance.Caller, Message: refusal}
+	}
 	p := &probe{up: up, start: time.Now()}
 	return p.chat(ctx, question{
-		model: t.Model, stream: t.Stream, tokens: testTokens,
+		endpoint: t.Endpoint, model: t.Model, stream: t.Stream, tokens: testTokens,
 		first: patience{up.firstContent, "providers." + t.Provider + ".timeout_seconds"},
 		idle:  patience{rt.limits.idle, "settings.stream_idle_timeout_seconds"},
 	}).Report
+}
+
+// untested is why a test cannot be made; "" if it can.
+func (up *upstream) untested(t Test) string {
+	switch {
+	case !slices.Contains(probed[:], t.Endpoint):
+		return fmt.Sprintf("a test of %v would cost too much; send a request to the server instead", t.Endpoint)
+	case !up.serves(t.Endpoint):
+		return fmt.Sprintf("backend_type %q does not offer %v", up.Provider.BackendType, t.Endpoint)
+	case t.Stream && t.Endpoint != dialect.Chat:
+		return "only a chat can be tested with a streamed answer"
+	}
+	return ""
 }
 
 // probed returns the provider's upstream, or nil and why there is none.

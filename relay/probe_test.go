@@ -16,6 +16,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -401,12 +402,39 @@ func TestTestBackend(t *testing.T) {
 		Kind: loadbalance.Server, Status: 503,
 		Message: "the provider answered with status 503: overloaded with ***; the trouble is on the provider's side",
 	})
+	// What else a model may be for.
+	f(nil, relay.Test{Model: "m1", Endpoint: dialect.Embeddings}, relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 2}})
+	f(nil, relay.Test{Model: "m1", Endpoint: dialect.Completions}, relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 2, Output: 16}})
+	f(nil, relay.Test{Model: "m1", Endpoint: dialect.Moderations}, relay.Report{OK: true, Status: 200})
+	f(nil, relay.Test{Model: "m9", Endpoint: dialect.Embeddings}, relay.Report{
+		Kind: loadbalance.Model, Status: 404,
+		Message: "the provider answered with status 404: The model `m9` does not exist or you do not have access to it; " +
+			"check the model's name and providers.up.base_url",
+	})
 	unreadable := relay.Report{
 		Kind: loadbalance.Server, Status: 200,
-		Message: "what came is not an answer to a chat; are providers.up.base_url and its backend_type right?",
+		Message: "what came is no answer to that request; are providers.up.base_url and its backend_type right?",
 	}
 	f(mockllm.Always(mockllm.JSON(200, nil, `{"hello":"world"}`)), plain, unreadable)
 	f(mockllm.Always(mockllm.JSON(200, http.Header{"Content-Type": {"text/html"}}, `<html>`)), plain, unreadable)
+	f(mockllm.Always(mockllm.JSON(200, nil, `{"choices":[]}`)), relay.Test{Model: "m1", Endpoint: dialect.Embeddings}, unreadable)
+}
+
+func TestBackendTestsThatCannotBeMade(t *testing.T) {
+	up := mockllm.Start(t, nil)
+	rt := probing{url: up.URL}.open(t).Current()
+	f := func(test relay.Test, want string) {
+		t.Helper()
+		test.Provider, test.Model = "up", "m1"
+		if r := rt.TestBackend(t.Context(), test); r.OK || r.Kind != loadbalance.Caller || r.Message != want {
+			t.Errorf("%+v", r)
+		}
+	}
+	f(relay.Test{Endpoint: dialect.Speech}, "a test of audio/speech would cost too much; send a request to the server instead")
+	f(relay.Test{Endpoint: dialect.Embeddings, Stream: true}, "only a chat can be tested with a streamed answer")
+	if up.Count() != 0 {
+		t.Error("the provider was asked")
+	}
 }
 
 func TestTestBackendTimesOutBeforeContent(t *testing.T) {

@@ -93,7 +93,7 @@ func (p *probe) ask(ctx context.Context, q question) result {
 
 	req, err := p.encode(ctx, q)
 	if err != nil {
-		return p.failed(CheckedChat, loadbalance.Caller, "the chat cannot be put into the provider's format: %v", err)
+		return p.failed(CheckedChat, loadbalance.Caller, "the request cannot be put into the provider's format: %v", err)
 	}
 	resp, err := p.roundTrip(req)
 	if err != nil {
@@ -159,7 +159,7 @@ func (p *probe) readWhole(ctx context.Context, resp *http.Response, q question) 
 	case err != nil:
 		return p.broken(ctx, CheckedChat, err)
 	case len(body) > maxList:
-		return p.failed(CheckedChat, loadbalance.Server, "the answer to a short chat has more than %d bytes", maxList)
+		return p.failed(CheckedChat, loadbalance.Server, "the answer to a short request has more than %d bytes", maxList)
 	}
 	_, usage, err := p.up.dialect.Decode(body, q.meta())
 	if err != nil {
@@ -176,7 +176,7 @@ func (p *probe) unreadable(err error, h http.Header) result {
 		return p.faulted(CheckedChat, fault, h)
 	}
 	return p.failed(CheckedChat, loadbalance.Server,
-		"what came is not an answer to a chat; are providers.%s.base_url and its backend_type right?", p.up.Provider.ID)
+		"what came is no answer to that request; are providers.%s.base_url and its backend_type right?", p.up.Provider.ID)
 }
 
 // answered is a streamed answer on its way.

@@ -49,10 +49,14 @@ func (u *uses) retain(backends []string) {
 }
 
 // note adds an endpoint to a set. It is called for every attempt, and seldom
-// has anything to add. What answers messages answers a chat.
+// has anything to add. A message is a chat to whoever answers it; that tokens can
+// be counted says nothing of the model.
 func note(set *atomic.Uint32, e dialect.Endpoint) {
-	if e == dialect.Messages || e == dialect.CountTokens {
+	switch e {
+	case dialect.Messages:
 		e = dialect.Chat
+	case dialect.CountTokens:
+		return
 	}
 	if bit := uint32(1) << e; set.Load()&bit == 0 {
 		set.Or(bit)

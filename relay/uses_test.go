@@ -32,6 +32,8 @@ func TestProbesAskWhatABackendAnswers(t *testing.T) {
 	f(list{verdicts, texts}, list{verdicts, texts}, list{texts})
 	f(list{responses, chat}, list{responses}, list{responses})
 	f(list{responses, vectors}, list{responses, vectors}, list{vectors})
+	f(list{dialect.Messages}, list{dialect.Messages}, list{chat})
+	f(list{dialect.CountTokens}, list{dialect.CountTokens}, list{chat})
 	// Speech costs: the requests of users are the only probe.
 	f(list{speech}, nil, nil)
 	f(list{speech}, list{speech}, nil)

@@ -19,6 +19,7 @@ type trial struct {
 	Backend        string     `json:"backend"`
 	Provider       string     `json:"provider"`
 	Model          string     `json:"model"`
+	Endpoint       string     `json:"endpoint"`
 	Stream         bool       `json:"stream"`
 	Kind           string     `json:"kind"`
 	Status         int        `json:"status"` // 0: no HTTP answer
@@ -36,25 +37,52 @@ type trialUsage struct {
 
 func newTestBackend(s *session) *cobra.Command {
 	var t relay.Test
+	endpoint := t.Endpoint.String()
 	c := &cobra.Command{
 		Use:   "test-backend",
 		Short: "Send one short chat to a backend",
 		Long: "test-backend sends one real chat of a few tokens to a model of a provider, in the provider's\n" +
 			"own format, and prints how long the answer took. It needs no running server, and the model\n" +
-			"need not be listed in the configuration. The provider may charge for the tokens.",
-		Example: "  berry-cli test-backend -p openai -m gpt-4\n  berry-cli test-backend -p openai -m gpt-4 --stream --json",
+			"need not be listed in the configuration. The provider may charge for the tokens. With --endpoint\n" +
+			"it asks for something else than a chat, such as a vector, of models that do not chat.",
+		Example: "  berry-cli test-backend -p openai -m gpt-4\n  berry-cli test-backend -p openai -m text-embedding-3-small --endpoint embeddings\n  berry-cli test-backend -p openai -m gpt-4 --stream --json",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := tested(&t, endpoint); err != nil {
+				return err
+			}
 			return testBackend(c.Context(), s, t)
 		},
 	}
 	c.Flags().StringVarP(&t.Provider, "provider", "p", "", "`ID` of the provider (required)")
 	c.Flags().StringVarP(&t.Model, "model", "m", "", "the provider's own `NAME` of the model (required)")
+	c.Flags().StringVar(&endpoint, "endpoint", endpoint, "what to ask for: `NAME` is one of "+strings.Join(testedNames(), ", "))
 	c.Flags().BoolVar(&t.Stream, "stream", false, "ask for a streamed answer")
 	required(c, "provider", "model")
 	s.completing(c, "provider", providerIDs)
 	s.completing(c, "model", func(cfg *config.Config) []string { return upstreamModels(cfg, t.Provider) })
+	s.completing(c, "endpoint", func(*config.Config) []string { return testedNames() })
 	return c
+}
+
+// testedNames are the endpoints that a backend can be tested with.
+func testedNames() (names []string) {
+	for _, e := range relay.TestedEndpoints() {
+		names = append(names, e.String())
+	}
+	return names
+}
+
+// tested sets what the test asks for.
+func tested(t *relay.Test, name string) error {
+	i := slices.Index(testedNames(), name)
+	if i < 0 {
+		return fmt.Errorf("--endpoint must be one of %s", strings.Join(testedNames(), ", "))
+	}
+	if t.Endpoint = relay.TestedEndpoints()[i]; t.Stream && i > 0 {
+		return errors.New("--stream is for chats only")
+	}
+	return nil
 }
 
 func testBackend(ctx context.Context, s *session, t relay.Test) error {
@@ -79,7 +107,7 @@ func testBackend(ctx context.Context, s *session, t relay.Test) error {
 	backend := t.Provider + ":" + t.Model
 	if s.json {
 		err := s.object(trial{
-			OK: r.OK, Backend: backend, Provider: t.Provider, Model: t.Model, Stream: t.Stream,
+			OK: r.OK, Backend: backend, Provider: t.Provider, Model: t.Model, Endpoint: t.Endpoint.String(), Stream: t.Stream,
 			Kind: r.Kind.String(), Status: r.Status,
 			FirstContentMS: milliseconds(r.FirstContent), DurationMS: milliseconds(r.Duration),
 			Usage:   trialUsage{r.Usage.Input, r.Usage.Output, r.Usage.Estimated},
