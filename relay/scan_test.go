@@ -82,6 +82,50 @@ func TestScanBodyRefuses(t *testing.T) {
 	f(`{"model":"a","stream_options":{"include_usage":"x"}`+rest, "invalid_value", "stream_options.include_usage", "include_usage")
 }
 
+// What a chat alone must have, and what only some endpoints know, is nobody
+// else's business.
+func TestScanByEndpoint(t *testing.T) {
+	f := func(e dialect.Endpoint, in string, want dialect.Scan, refusal string) {
+		t.Helper()
+		got, fault := scanBody([]byte(in), e)
+		if (fault != nil) != (refusal != "") || fault != nil && !strings.Contains(fault.Message, refusal) {
+			t.Errorf("%v %s: %v, want %q", e, in, fault, refusal)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%v %s (-want +got):\n%s", e, in, d)
+		}
+	}
+	span := func(from, to int) dialect.Span { return dialect.Span{Start: from, End: to} }
+	m := dialect.Scan{Model: "m", Open: 1, ModelValue: span(9, 12)}
+	with := func(edit func(*dialect.Scan)) dialect.Scan {
+		s := m
+		edit(&s)
+		return s
+	}
+	f(dialect.Chat, `{"model":"m"}`, dialect.Scan{}, "no messages")
+	f(dialect.Completions, `{"model":"m"}`, m, "")
+	f(dialect.Embeddings, `{"model":"m"}`, m, "")
+	f(dialect.Moderations, `{"model":"m"}`, m, "")
+	f(dialect.Moderations, `{}`, dialect.Scan{Model: "omni-moderation-latest", Open: 1}, "")
+	f(dialect.Moderations, `{"model":null}`, dialect.Scan{}, "model must be")
+	f(dialect.Moderations, `{"model":""}`, dialect.Scan{}, "model must be")
+	f(dialect.Embeddings, `{}`, dialect.Scan{}, "no model")
+	f(dialect.Embeddings, `{"model":"m","model":"m"}`, dialect.Scan{}, "duplicate")
+	f(dialect.Embeddings, `[]`, dialect.Scan{}, "object")
+
+	f(dialect.Completions, `{"model":"m","stream":true}`, with(func(s *dialect.Scan) { s.Stream = true }), "")
+	f(dialect.Completions, `{"model":"m","stream":1}`, dialect.Scan{}, "stream must be")
+	f(dialect.Completions, `{"model":"m","stream_options":1}`, dialect.Scan{}, "stream_options must be")
+	f(dialect.Embeddings, `{"model":"m","stream":1,"stream_options":1,"messages":1}`, m, "")
+	f(dialect.Embeddings, `{"model":"m","encoding_format":"b\u0061se64"}`, with(func(s *dialect.Scan) { s.Base64 = true }), "")
+	f(dialect.Embeddings, `{"model":"m","encoding_format":"float"}`, m, "")
+	f(dialect.Embeddings, `{"model":"m","encoding_format":["base64"]}`, m, "")
+	f(dialect.Completions, `{"model":"m","encoding_format":"base64"}`, m, "")
+	f(dialect.Embeddings, `{"model":"m","backend":"p"}`, with(func(s *dialect.Scan) {
+		s.Backend, s.BackendMember = "p", span(12, 26)
+	}), "")
+}
+
 // FuzzScanBody: what passes is JSON by another parser's reading too, with the
 // same model, and its spans are what they say.
 func FuzzScanBody(f *testing.F) {

@@ -53,6 +53,68 @@ func TestAddresses(t *testing.T) {
 	f("https://r.openai.azure.com/team%2Fa/x", "", "/team/a/x/openai/v1/chat/completions", "/team/a/x/openai/v1/models")
 }
 
+// Each endpoint has its place at the older addresses: below the deployment, or
+// beside all of them.
+func TestAddressesOfEndpoints(t *testing.T) {
+	f := func(e dialect.Endpoint, classic, v1 string) {
+		t.Helper()
+		for version, want := range map[string]string{"2024-10-21": classic, "": v1} {
+			d := bound(t, "https://r.openai.azure.com", config.Provider{APIVersion: version})
+			if d.Serves(e) != (want != "") {
+				t.Errorf("%v at %q: served %v", e, version, d.Serves(e))
+			}
+			if want == "" {
+				continue
+			}
+			body := dialect.NewBody(0)
+			body.Set([]byte(`{"model":"m"}`))
+			req, err := d.Encode(t.Context(), &dialect.Request{
+				Endpoint: e, Body: body, Model: []byte(`"d/1"`), Scan: dialect.Scan{Open: 1, ModelValue: dialect.Span{Start: 9, End: 12}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := req.URL.RequestURI(); got != want {
+				t.Errorf("%v at %q: %s, want %s", e, version, got, want)
+			}
+		}
+	}
+	const deployment, query = "/openai/deployments/d%2F1/", "?api-version=2024-10-21"
+	for _, e := range []dialect.Endpoint{
+		dialect.Chat, dialect.Completions, dialect.Embeddings, dialect.Transcriptions, dialect.Translations, dialect.Speech,
+		dialect.ImageGenerations, dialect.ImageEdits,
+	} {
+		f(e, deployment+e.Path()+query, "/openai/v1/"+e.Path())
+	}
+	f(dialect.Responses, "/openai/responses"+query, "/openai/v1/responses")
+	for _, e := range []dialect.Endpoint{dialect.Moderations, dialect.ImageVariations, dialect.Messages, dialect.CountTokens} {
+		f(e, "", "")
+	}
+}
+
+// What mends chunks of chats leaves those of completions their form.
+func TestCompletionsOfAzure(t *testing.T) {
+	d := bound(t, "https://r.openai.azure.com", config.Provider{})
+	dec := d.Stream(&dialect.Meta{Endpoint: dialect.Completions, Model: []byte(`"asked"`)})
+	const in = `{"id":"","object":"","created":0,"model":"m","choices":[{"text":"a","index":0,"finish_reason":null}]}`
+	out, state, err := dec.Event(nil, nil, []byte(in))
+	if err != nil || state != dialect.Content {
+		t.Fatalf("%v %v", state, err)
+	}
+	var got struct {
+		ID, Object, Model string
+		Created           int
+		Choices           []map[string]any
+	}
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(string(out), "data: ")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.ID == "" || got.Created == 0 || got.Object != "text_completion" || got.Model != "asked" ||
+		!cmp.Equal(got.Choices, []map[string]any{{"text": "a", "index": 0.0, "finish_reason": nil}}) {
+		t.Errorf("%s", out)
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	f := func(p config.Provider, apiKey, authorization string) {
 		t.Helper()

@@ -1,0 +1,70 @@
+package gemini
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+)
+
+// FuzzEncodeEmbeddings: a body is refused in words for the client, or becomes a
+// batch with as many texts as it has.
+func FuzzEncodeEmbeddings(f *testing.F) {
+	f.Add(`{"model":"m","input":"a"}`)
+	f.Add(`{"model":"m","input":["a","b"],"dimensions":3,"encoding_format":"base64","user":"u"}`)
+	f.Add(`{"input":[[1,2],[3]]}`)
+	f.Fuzz(func(t *testing.T, in string) {
+		sent, _, err := encodeEmbeddings([]byte(in), "m")
+		if err != nil {
+			if e, ok := errors.AsType[*apierror.Error](err); !ok || e.Status != 400 || e.Message == "" {
+				t.Fatalf("%q: not an answer for the client: %v", in, err)
+			}
+			return
+		}
+		var out struct {
+			Requests []struct {
+				Model   string
+				Content struct{ Parts []struct{ Text *string } }
+			}
+		}
+		if err := json.Unmarshal(sent, &out); err != nil || len(out.Requests) == 0 {
+			t.Fatalf("%q: sent %s: %v", in, sent, err)
+		}
+		for _, r := range out.Requests {
+			if r.Model != "models/m" || len(r.Content.Parts) != 1 || r.Content.Parts[0].Text == nil {
+				t.Fatalf("%q: sent %s", in, sent)
+			}
+		}
+	})
+}
+
+// FuzzDecodeEmbeddings: an answer is refused, or becomes a list of valid JSON
+// with vectors in the form that was asked for.
+func FuzzDecodeEmbeddings(f *testing.F) {
+	f.Add(`{"embeddings":[{"values":[0.5,-1]},{"values":[2]}],"usageMetadata":{"promptTokenCount":7}}`, true)
+	f.Add(`{"embeddings":[{"values":[0.5]}]}`, false)
+	f.Add(`{"error":{"code":400,"message":"a","status":"INVALID_ARGUMENT"}}`, false)
+	f.Fuzz(func(t *testing.T, in string, base64 bool) {
+		out, usage, err := decodeEmbeddings([]byte(in), &dialect.Meta{Model: []byte(`"m"`), Base64: base64, InputBytes: 10})
+		if err != nil {
+			return
+		}
+		var got struct {
+			Data []struct {
+				Index     *int
+				Embedding json.RawMessage
+			}
+			Usage map[string]int
+		}
+		if err := json.Unmarshal(out, &got); err != nil || len(got.Data) == 0 || got.Usage["prompt_tokens"] != usage.Input || usage.Input == 0 {
+			t.Fatalf("%q became %s: %v", in, out, err)
+		}
+		for i, d := range got.Data {
+			if d.Index == nil || *d.Index != i || len(d.Embedding) == 0 || (d.Embedding[0] == '"') != base64 {
+				t.Fatalf("%q became %s", in, out)
+			}
+		}
+	})
+}
