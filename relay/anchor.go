@@ -31,7 +31,10 @@ func (x *exchange) anchor() *apierror.Error {
 	case !ok:
 		x.adrift = true
 		return nil
-	case !x.model.listedAt(h.provider):
+	case x.model.listedAt(h.provider):
+	case x.fallback().listedAt(h.provider): // it was too long for the model itself
+		x.model = x.fallback()
+	default:
 		return apierror.New(apierror.InvalidValue, "%s %.100q is kept by a provider that does not serve the model %q; use the model that made it",
 			param, id, x.model.Name).WithParam(param)
 	}
@@ -46,7 +49,7 @@ func previousNotFound(id, param string) *apierror.Error {
 
 // listedAt reports whether one of the model's listings is at the provider.
 func (m *Model) listedAt(provider string) bool {
-	return slices.ContainsFunc(m.Listings, func(l config.Listing) bool { return l.Provider == provider })
+	return m != nil && slices.ContainsFunc(m.Listings, func(l config.Listing) bool { return l.Provider == provider })
 }
 
 // keptElsewhere reports whether an upstream does not know what the request goes
@@ -69,9 +72,25 @@ func (x *exchange) remember(c *call, body []byte) {
 func (x *exchange) rememberStream(c *call, dec dialect.StreamDecoder) {
 	if d, ok := dec.(*openai.Responses); ok && !x.meta.Retold {
 		r := d.Response()
-		r.Status = "" // what the stream consumes is booked at its end, whatever that is
+		if !d.GoesOn() {
+			r.Status = "" // what it consumes is booked at the stream's end, whatever that is
+		}
 		x.keep(c, r)
 	}
+}
+
+// goesOn reports whether the response goes on without its stream, which has
+// ended: it is made in the background.
+func (x *exchange) goesOn(dec dialect.StreamDecoder) bool {
+	d, ok := dec.(*openai.Responses)
+	if !ok {
+		return false
+	}
+	if d.GoesOn() {
+		return true
+	}
+	x.g.stored.settle(x.rec.User.ID, d.Response().ID)
+	return false
 }
 
 func (x *exchange) keep(c *call, r openai.Response) {

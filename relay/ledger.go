@@ -184,10 +184,7 @@ func (x *exchange) offeredElsewhere() (try, bool) {
 // is part of the model that the client asked for, so the user's allowed_models
 // are not asked again; the user's tags select among its backends as ever.
 func (x *exchange) contextFallback() (try, bool) {
-	to := x.rt.fallbackOf(x.model)
-	if to != nil {
-		to = to.on(x.rec.Endpoint)
-	}
+	to := x.fallback()
 	if to == nil || to.Balancer == nil || len(x.rec.Attempts) > x.rt.limits.retries {
 		return try{}, false
 	}
@@ -198,6 +195,14 @@ func (x *exchange) contextFallback() (try, bool) {
 	x.model = to
 	x.ledger = ledger{moves: x.ledger.moves}
 	return try{lease: next, why: ReasonContext}, true
+}
+
+// fallback is the model for longer prompts as the endpoint sees it; nil for none.
+func (x *exchange) fallback() *Model {
+	if to := x.rt.fallbackOf(x.model); to != nil {
+		return to.on(x.rec.Endpoint)
+	}
+	return nil
 }
 
 // noChoice is next for a request that has no other backend to move on to.

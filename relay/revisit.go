@@ -111,9 +111,14 @@ func notKept(id string) *apierror.Error {
 // the configuration does not have them any more.
 func (rt *Runtime) homeOf(h home, up *upstream) (*Model, *target) {
 	if m := rt.byID[h.model]; m != nil {
-		for i := range m.targets {
-			if m.targets[i].backend == h.backend {
-				return m, &m.targets[i]
+		for _, by := range []*Model{m, rt.fallbackOf(m)} {
+			if by == nil {
+				continue
+			}
+			for i := range by.targets {
+				if by.targets[i].backend == h.backend {
+					return m, &by.targets[i]
+				}
 			}
 		}
 	}

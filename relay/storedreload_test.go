@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/relay"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -132,4 +133,49 @@ func TestResponsesOfAzure(t *testing.T) {
 			t.Errorf("%s: %+v", path, b.u["u1"].Requests())
 		}
 	}
+}
+
+// What the fallback for long prompts answered is gone on from there.
+func TestResponsesOfTheContextFallback(t *testing.T) {
+	tooLong := always(mockllm.JSON(400, nil, mockllm.Fault("too long", "invalid_request_error", "input", "context_length_exceeded")))
+	b := startResponses(t, setup{
+		toml:    strings.Replace(withOthers, "[models.gpt-a]", "[models.gpt-a]\ncontext_fallback = \"only-b\"", 1),
+		scripts: map[string]mockllm.Script{"u1": tooLong},
+	})
+	m := b.read(b.make(`{"model":"gpt-a","input":"hi"}`))
+	if next := b.read(b.make(`{"model":"gpt-a","input":"on","previous_response_id":"` + m.ID + `"}`)); next.Model != "gpt-a" {
+		t.Errorf("%+v", next)
+	}
+	b.read(b.ask(userToken, "GET", "/"+m.ID, ""))
+	if n, k := len(b.u["u1"].Requests()), len(b.u["u2"].Requests()); n != 1 || k != 3 {
+		t.Errorf("%d and %d requests", n, k)
+	}
+	if rec := b.record(2); rec.Model.Name != "gpt-a" || len(rec.Attempts) != 1 || rec.Attempts[0].Backend != "u2:m-2" {
+		t.Errorf("%+v", rec)
+	}
+}
+
+// A stream that is cut does not end a response in the background: what it
+// consumed is booked when it is asked for, once; one that came to its end has been.
+func TestBackgroundStreamsAreBookedOnce(t *testing.T) {
+	const began = `"response":{"background":true,` + responseHead + `}`
+	const over = `"response":{"background":true,"id":"resp_1","status":"completed","usage":{"input_tokens":7,"output_tokens":2}}`
+	f := func(booked int, steps ...mockllm.Step) {
+		t.Helper()
+		first := mockllm.Body(mockllm.ResponseEvent(0, "response.created", began), mockllm.ResponseEvent(1, "response.output_text.delta", `"delta":"he"`))
+		b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": mockllm.Attempts(
+			always(append([]mockllm.Step{sse(), first}, steps...)...),
+			always(mockllm.JSON(200, nil, strings.TrimPrefix(over, `"response":`))))}})
+		b.events(b.make(`{"model":"gpt-a","input":"hi","stream":true,"background":true}`))
+		for range 2 {
+			b.read(b.ask(userToken, "GET", "/resp_1", ""))
+		}
+		for i := range 3 {
+			if u := b.record(i).Usage; u.IsZero() != (i != booked) || i == booked && (u != relay.Usage{Input: 7, Output: 2}) {
+				t.Errorf("request %d: %+v", i, u)
+			}
+		}
+	}
+	f(0, mockllm.Body(mockllm.ResponseEvent(2, "response.completed", over)))
+	f(1, mockllm.Cut())
 }

@@ -197,7 +197,9 @@ func (p *pump) book() {
 		return
 	}
 	u := p.dec.Usage()
-	if u.IsZero() {
+	if x.goesOn(p.dec) { // what it will have consumed is booked when it is asked for
+		u = dialect.Usage{}
+	} else if u.IsZero() {
 		u = dialect.Usage{
 			Input:     tokens(x.meta.InputBytes),
 			Output:    tokens(p.dec.TextBytes()),

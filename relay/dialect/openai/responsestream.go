@@ -233,6 +233,9 @@ func (d *Responses) Usage() dialect.Usage { return d.usage }
 // TextBytes implements dialect.StreamDecoder.
 func (d *Responses) TextBytes() int { return d.textBytes }
 
+// GoesOn reports whether the response is made in the background and is not over.
+func (d *Responses) GoesOn() bool { return d.background && !d.finished }
+
 // Response returns what the stream has told of its response so far.
 func (d *Responses) Response() Response {
 	r := Response{ID: d.id, Conversation: d.conversation, Unstored: d.unstored, Usage: d.usage}
