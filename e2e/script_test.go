@@ -53,14 +53,21 @@ func runScript(t *testing.T, command ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	runCases(t, cases(), []string{
+		"BERRY_URL=" + w.berry.baseURL(), "BERRY_STRICT_URL=" + w.strict.baseURL(), "BERRY_EXPECT=" + string(expect),
+		"BERRY_TOKEN=" + token, "BERRY_LIMITED_TOKEN=" + limitedToken, "BERRY_WRONG_TOKEN=" + wrongToken,
+	}, command...)
+	w.verify(t)
+}
+
+// runCases runs a script, which must report on all the named cases and no others.
+func runCases(t *testing.T, names, env []string, command ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.WaitDelay = time.Second
-	cmd.Env = bareEnv(
-		"BERRY_URL="+w.berry.baseURL(), "BERRY_STRICT_URL="+w.strict.baseURL(), "BERRY_EXPECT="+string(expect),
-		"BERRY_TOKEN="+token, "BERRY_LIMITED_TOKEN="+limitedToken, "BERRY_WRONG_TOKEN="+wrongToken,
-	)
+	cmd.Env = bareEnv(env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -75,7 +82,7 @@ func runScript(t *testing.T, command ...string) {
 		}
 		reports[r.Case] = r
 	}
-	for _, name := range cases() {
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			r, ok := reports[name]
 			switch {
@@ -90,5 +97,4 @@ func runScript(t *testing.T, command ...string) {
 	for name := range reports {
 		t.Errorf("the client ran a case that is not in the list: %s", name)
 	}
-	w.verify(t)
 }

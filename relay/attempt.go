@@ -56,7 +56,10 @@ func (x *exchange) attempt(try try) (v verdict) {
 		o := loadbalance.Outcome{
 			Kind: v.kind, Status: a.Status, FirstContent: a.FirstContent, Duration: a.Duration, RetryAfter: v.wait,
 		}
-		if v.kind == loadbalance.Success {
+		switch {
+		case x.rec.Endpoint.Counts() && speaksOfCounts(v.kind):
+			o.Kind = loadbalance.Caller // no verdict
+		case v.kind == loadbalance.Success:
 			note(&t.use.served, x.rec.Endpoint)
 			o.InputTokens, o.OutputTokens = a.Usage.Input, a.Usage.Output
 		}
@@ -102,8 +105,21 @@ func (x *exchange) call(c *call) verdict {
 	return x.plain(c, resp)
 }
 
+// speaksOfCounts reports whether the outcome of a count concerns counts alone:
+// the connection and the credential are those of answers too.
+func speaksOfCounts(k loadbalance.Kind) bool {
+	switch k {
+	case loadbalance.Success, loadbalance.RateLimit, loadbalance.Server, loadbalance.Model:
+		return true
+	}
+	return false
+}
+
 // book notes what the attempt's answer consumed.
 func (x *exchange) book(c *call, u Usage) {
+	if x.rec.Endpoint.Counts() {
+		return
+	}
 	c.a.Usage, c.a.Cost = u, c.t.cost(u)
 	x.rec.Usage = x.rec.Usage.Add(u)
 	x.rec.Cost += c.a.Cost

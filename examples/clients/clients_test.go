@@ -168,18 +168,24 @@ func TestLangChain(t *testing.T) {
 	t.Skip("the langchain-openai package is not installed: e2e/setup.sh")
 }
 
-func TestNode(t *testing.T) {
+func TestNode(t *testing.T) { tryNode(t, "node", "openai") }
+
+func TestAnthropic(t *testing.T) { tryNode(t, "anthropic", "@anthropic-ai/sdk") }
+
+// tryNode runs a folder's program with its SDK.
+func tryNode(t *testing.T, folder, sdk string) {
+	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("node is not installed")
 	}
-	for _, modules := range []string{"node/node_modules", "../../e2e/node/node_modules"} {
+	for _, modules := range []string{folder + "/node_modules", "../../e2e/node/node_modules"} {
 		modules, err := filepath.Abs(modules)
-		if _, missing := os.Stat(filepath.Join(modules, "openai")); err != nil || missing != nil {
+		if _, missing := os.Stat(filepath.Join(modules, filepath.FromSlash(sdk))); err != nil || missing != nil {
 			continue
 		}
 		// Node looks for packages beside the program only.
 		dir := t.TempDir()
-		program, err := os.ReadFile("node/chat.mjs")
+		program, err := os.ReadFile(filepath.Join(folder, "chat.mjs"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,5 +198,5 @@ func TestNode(t *testing.T) {
 		try(t, dir, "node", "chat.mjs")
 		return
 	}
-	t.Skip("the openai package is not installed: e2e/setup.sh")
+	t.Skipf("the package %s is not installed: e2e/setup.sh", sdk)
 }

@@ -92,6 +92,11 @@ func (e Endpoint) Form() bool {
 // provider answers to it tells how it does with chats.
 func (e Endpoint) Chats() bool { return e == Chat || e == Messages }
 
+// Counts reports whether the endpoint only counts tokens. That is free, has
+// limits of its own at the providers, and is done by something else than the
+// model: it says nothing of how a backend answers.
+func (e Endpoint) Counts() bool { return e == CountTokens || e == InputTokens }
+
 // Streams reports whether a request of this endpoint may ask for a stream by
 // its field stream. Elsewhere that field is left to the upstream; Speech has
 // another one, stream_format.

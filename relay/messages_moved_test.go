@@ -1,0 +1,68 @@
+package relay_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+)
+
+// Reasoning that another provider showed has no signature. Anthropic would
+// refuse a conversation with it.
+func TestUnsignedThinkingStaysAway(t *testing.T) {
+	f := func(messages, want string) {
+		t.Helper()
+		b := startFormats(t, map[string]mockllm.Script{"c": always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"ok"}]`, "end_turn")))})
+		a := b.postTo(dialect.Messages, `{"model":"claude-x","max_tokens":5,"messages":`+messages+`}`)
+		if a.Status != 200 {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		if got := string(b.u["c"].Requests()[0].Body); got != `{"model":"claude-up","max_tokens":5,"messages":`+want+`}` {
+			t.Errorf("%s\nbecame %s\nwant   %s", messages, got, want)
+		}
+	}
+	const user, unsigned = `{"role":"user","content":"q"}`, `{"type":"thinking","thinking":"hm","signature":""}`
+	const signed, text = `{"type":"thinking","signature":"s","thinking":"hm"}`, `{"type":"text","text":"a"}`
+	assistant := func(blocks string) string { return `{"role":"assistant","content":[` + blocks + `]}` }
+	same := func(messages string) { t.Helper(); f(messages, messages) }
+	same(`[` + user + `,` + assistant(signed+`,`+text) + `,` + user + `]`)
+	f(`[`+user+`,`+assistant(unsigned+` , `+text)+`,`+user+`]`, `[`+user+`,`+assistant(` `+text)+`,`+user+`]`)
+	f(`[`+user+`,`+assistant(text+`,`+unsigned)+`]`, `[`+user+`,`+assistant(text)+`]`)
+	f(`[`+user+`,`+assistant(unsigned+`,`+unsigned+`,`+text+`,`+unsigned+`,`+signed)+`]`, `[`+user+`,`+assistant(text+`,`+signed)+`]`)
+	f(`[`+user+`,`+assistant(unsigned)+`,`+user+`]`, `[`+user+`,`+user+`]`)
+	f(`[`+assistant(unsigned)+`,`+user+`,`+assistant(`{"thinking":"x","type":"thinking"},`+text)+`]`, `[`+user+`,`+assistant(text)+`]`)
+	same(`[` + assistant(unsigned) + `]`) // the provider says what is wrong with that
+	same(`[{"role":"assistant","content":"thinking"},7,{"content":{"type":"thinking"}}]`)
+	same(`"no list"`)
+}
+
+// In the middle of calls that another provider's model made without reasoning,
+// or with reasoning that is not signed, Claude refuses to think on.
+func TestThinkingIsOffMidway(t *testing.T) {
+	b := startFormats(t, map[string]mockllm.Script{"c": always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"ok"}]`, "end_turn")))})
+	const on = `{"type":"enabled","budget_tokens":2000}`
+	const call, result = `{"type":"tool_use","id":"t","name":"f","input":{}}`, `{"role":"user","content":[{"type":"tool_result","tool_use_id":"t"}]}`
+	f := func(thinking, messages string, off bool) {
+		t.Helper()
+		a := b.postTo(dialect.Messages, `{"model":"claude-x","messages":`+messages+`,"thinking": `+thinking+` ,"max_tokens":5000}`)
+		seen := b.u["c"].Requests()
+		got := string(seen[len(seen)-1].Body)
+		if is := strings.Contains(got, `,"thinking": {"type":"disabled"} ,"max_tokens"`); a.Status != 200 || is != off || is != (a.Header.Get("X-Berry-Dropped-Params") == "thinking") {
+			t.Errorf("%s %s: off %v, %v: %s", thinking, messages, is, a.Header, got)
+		}
+	}
+	messages := func(assistant, user string) string {
+		return `[{"role":"user","content":"q"},{"role":"assistant","content":[` + assistant + `]},` + user + `]`
+	}
+	f(on, messages(call, result), true)
+	f(on, messages(`{"type":"thinking","thinking":"hm","signature":""},`+call, result), true)
+	f(on, messages(`{"type":"text","text":"a"},`+call, result), true)
+	f(on, messages(`{"type":"thinking","thinking":"hm","signature":"s"},`+call, result), false)
+	f(on, messages(`{"type":"redacted_thinking","data":"x"},`+call, result), false)
+	f(on, messages(call, result+`,{"role":"assistant","content":"a"},{"role":"user","content":"next"}`), false)
+	f(on, messages(`{"type":"text","text":"a"}`, `{"role":"user","content":"b"}`), false)
+	f(`{"type":"adaptive"}`, messages(call, result), false)
+	f(`null`, messages(call, result), false)
+	f(`"odd"`, messages(call, result), false)
+}
