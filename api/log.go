@@ -62,6 +62,9 @@ func (n line) send() {
 	}
 }
 
-// millis is a duration as log lines and JSON answers show it: milliseconds,
-// down to the microsecond.
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+// millis is a duration as log lines and JSON answers show it: milliseconds, to
+// the nearest microsecond. A smoothed latency is kept in few digits: cut off, one of
+// 693 ms would read 692.999.
+func millis(d time.Duration) float64 {
+	return float64((d+time.Microsecond/2)/time.Microsecond) / 1000
+}

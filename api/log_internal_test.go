@@ -298,3 +298,19 @@ func TestNothingIsNoTerminal(t *testing.T) {
 		t.Errorf("%s counts as a terminal", os.DevNull)
 	}
 }
+
+func TestMillis(t *testing.T) {
+	f := func(d time.Duration, want float64) {
+		t.Helper()
+		if got := millis(d); got != want {
+			t.Errorf("%v: %v, want %v", d, got, want)
+		}
+	}
+	f(0, 0)
+	f(499, 0)
+	f(500, 0.001)
+	f(693*time.Millisecond, 693)
+	f(692_999_959, 693) // 693 ms as a fleet's latency, whose seconds have seven digits
+	f(693_000_011, 693)
+	f(time.Hour+1500*time.Nanosecond, 3_600_000.002)
+}

@@ -38,7 +38,7 @@ func TestRoundRobinGoesOn(t *testing.T) {
 		w := newWorld(t, "round_robin", ids("a b c d e")...)
 		got := map[string]int{}
 		for range 500 {
-			for _, id := range strings.Fields(w.next(2)) {
+			for id := range strings.FieldsSeq(w.next(2)) {
 				got[id]++
 			}
 			w.replaceBy("round_robin", "a b c d e")
