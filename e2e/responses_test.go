@@ -18,8 +18,8 @@ import (
 // otherToken is that of a user who must not see what the client has.
 const otherToken = "sk-berry-other-canary-12"
 
-// talkers are two providers that keep what they answer, behind a model that goes round them, and one whose streams
-// are cut.
+// talkers are two providers that keep what they answer, behind a model that goes round them, one whose streams are cut,
+// and one that does not stream at all.
 type talkers struct {
 	berry *server
 	ups   map[string]*mockllm.Server
@@ -31,7 +31,7 @@ func newTalkers(t *testing.T) *talkers {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[settings]\nbind_address = \"127.0.0.1:0\"\nlog_format = \"json\"\nhealth_check_interval_seconds = 0\n"+
 		"[users.client]\ntoken = %q\n[users.other]\ntoken = %q\n", token, otherToken)
-	for _, id := range []string{"one", "two", "cut"} {
+	for _, id := range []string{"one", "two", "cut", "whole"} {
 		up := mockllm.Start(t, nil)
 		w.ups[id] = up
 		if err := up.SetBehaviour(mockllm.Behaviour{Name: id, Key: scriptedKey, Answer: func(mockllm.Prompt) string { return answer }}); err != nil {
@@ -48,11 +48,16 @@ func newTalkers(t *testing.T) *talkers {
 			mockllm.ResponseEvent(3, "response.content_part.added", `"item_id":"msg_1","output_index":0,"content_index":0,"part":{"type":"output_text","text":"","annotations":[]}`),
 			mockllm.ResponseEvent(4, "response.output_text.delta", `"item_id":"msg_1","output_index":0,"content_index":0,"delta":"he","logprobs":[]`)),
 		mockllm.Cut()))
+	w.ups["whole"].SetScript(mockllm.Always(mockllm.JSON(200, nil, `{"id":"resp_whole","object":"response","created_at":1,"status":"completed","model":"up","output":[`+
+		`{"id":"msg_1","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"he said","annotations":[]}]},`+
+		`{"id":"fc_1","type":"function_call","status":"completed","call_id":"call_1","name":"f","arguments":"{\"a\":1}"}],"usage":{"input_tokens":7,"output_tokens":2,"total_tokens":9}}`)))
 	b.WriteString("[models.talk]\nstrategy = \"round_robin\"\n")
 	for _, id := range []string{"one", "two"} {
 		fmt.Fprintf(&b, "[[models.talk.backends]]\nprovider = %q\nmodel = \"up\"\n", id)
 	}
-	b.WriteString("[models.cut]\n[[models.cut.backends]]\nprovider = \"cut\"\nmodel = \"up\"\n")
+	for _, id := range []string{"cut", "whole"} {
+		fmt.Fprintf(&b, "[models.%s]\n[[models.%s.backends]]\nprovider = %q\nmodel = \"up\"\n", id, id, id)
+	}
 	w.berry = startServer(t, b.String(), append(secrets(), otherToken))
 	return w
 }

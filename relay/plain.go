@@ -10,7 +10,6 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
-	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
 var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -47,9 +46,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 	if x.rec.Committed { // the second run of a stream must be one
 		return x.unreadable()
 	}
-	if x.rec.Stream && x.rec.Endpoint == dialect.Responses {
-		return x.unreadable() // what its stream would have said cannot be told from it
-	}
+	x.remember(c, body)
 	if x.rec.Stream {
 		body, err = x.events(body)
 		if err != nil {
@@ -58,7 +55,6 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		body = x.format.Done(body)
 	}
 	x.book(c, usage)
-	x.remember(c, body)
 	x.release()
 	if x.left() { // it cannot be told any more; the backend did its part
 		x.clientLeft = true

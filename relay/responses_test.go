@@ -151,7 +151,7 @@ func TestResponsesFailOver(t *testing.T) {
 	streamed("hang", sse(), begins(), mockllm.Hang())
 	streamed("error", sse(), begins(), mockllm.Body(mockllm.ResponseEvent(3, "error", `"code":"rate_limit_exceeded","message":"boom"`)))
 	streamed("failed", sse(), begins(), mockllm.Body(mockllm.ResponseEvent(3, "response.failed", `"response":{"id":"r","error":{"code":"server_error","message":"boom"}}`)))
-	streamed("one JSON text", mockllm.JSON(200, nil, `{"id":"resp_1","status":"completed"}`))
+	streamed("one JSON text that is not over", mockllm.JSON(200, nil, `{"id":"resp_1","status":"in_progress"}`))
 }
 
 // What is the client's own fault it hears as it is, from the first provider.
@@ -222,5 +222,23 @@ func TestResponseStreamIsLeft(t *testing.T) {
 	rec := b.record(0)
 	if !rec.Disconnected || !rec.Usage.Estimated || len(b.u["u2"].Requests()) != 0 || rec.Attempts[0].Kind.String() != "cancelled" {
 		t.Errorf("%+v", rec)
+	}
+}
+
+// A provider that does not stream is streamed for.
+func TestResponseStreamOfOneText(t *testing.T) {
+	const body = `{"id":"resp_1","object":"response","status":"completed","model":"up","output":[{"id":"msg_1","type":"message","content":[{"type":"output_text","text":"hello"}]}],"usage":{"input_tokens":7,"output_tokens":2}}`
+	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": always(mockllm.JSON(200, nil, body))}})
+	events := b.events(b.make(`{"model":"gpt-a","input":"hi","stream":true}`))
+	end := events[len(events)-1]
+	if end.Name != "response.completed" || !strings.Contains(end.Data, `"model":"gpt-a"`) || !slices.Contains(names(events), "response.output_text.delta") {
+		t.Errorf("%v", events)
+	}
+	if rec := b.record(0); rec.Usage != (relay.Usage{Input: 7, Output: 2}) || rec.Error != nil {
+		t.Errorf("%+v", rec)
+	}
+	b.u["u1"].SetScript(nil)
+	if a := b.ask(userToken, "GET", "/resp_1", ""); len(b.u["u1"].Requests()) != 2 {
+		t.Errorf("its id was not remembered: %d %s", a.Status, a.Body)
 	}
 }

@@ -84,6 +84,17 @@ const cases = {
     assert.deepEqual(kinds.slice(-2), ["response.output_text.delta", "response.failed"]);
   },
 
+  async whole() {
+    const stream = client.responses.stream({ model: "whole", input: expect.question });
+    let text = "";
+    stream.on("response.output_text.delta", (event) => (text += event.delta));
+    const final = await stream.finalResponse();
+    assert.equal(text, "he said");
+    assert.equal(final.output_text, "he said");
+    assert.equal(final.output[1].arguments, '{"a":1}');
+    assert.equal(final.usage.total_tokens, 9);
+  },
+
   async beside() {
     const count = await client.responses.inputTokens.count({ model: "talk", input: "one two three" });
     assert.equal(count.input_tokens, 4);

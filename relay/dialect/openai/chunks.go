@@ -48,6 +48,8 @@ var null = json.RawMessage("null")
 // stream with one JSON body. Body is in OpenAI's form, as Decode returns it.
 func AppendChunks(dst, body []byte, m *dialect.Meta) ([]byte, error) {
 	switch {
+	case m.Endpoint == dialect.Responses:
+		return responseEvents(dst, body)
 	case m.Endpoint == dialect.Transcriptions:
 		return appendTranscript(dst, body)
 	case m.Endpoint.Media():
