@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"io"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -305,10 +307,88 @@ func TestEndpointsGoWhereTheyAreServed(t *testing.T) {
 		}
 	}
 
+	// Tags choose among those that serve the endpoint.
+	for e, want := range map[dialect.Endpoint]int{dialect.Chat: 200, dialect.Embeddings: 403} {
+		if status, body := b.postAs("sk-test-2-long-enough", e, `{"model":"both","input":"a",`+hi+`}`); status != want {
+			t.Errorf("%v by tag: %d %s", e, status, body)
+		}
+	}
+
 	// The states of backends are one, whatever they are asked for.
 	if st, _ := b.gw.Fleet().Backend("u2:gpt-b-up"); st.Requests != 2 {
 		t.Errorf("u2: %d requests", st.Requests)
 	}
+}
+
+func (b *berry) postAs(token string, e dialect.Endpoint, body string) (int, string) {
+	b.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, b.url+"/v1/"+e.Path(), strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return resp.StatusCode, string(all)
+}
+
+// A longer prompt goes to the model that is meant for it, if that one can be
+// asked for the same.
+func TestContextFallbackByEndpoint(t *testing.T) {
+	const models = `
+[models.texts]
+name = "texts"
+context_fallback = "longer"
+backends = [{ provider = "u1", model = "up" }]
+[models.longer]
+name = "longer"
+strategy = "failover"
+[[models.longer.backends]]
+provider = "c"
+model = "claude-up"
+priority = 1
+[[models.longer.backends]]
+provider = "u2"
+model = "up"
+priority = 2
+[models.short]
+name = "short"
+context_fallback = "chats"
+backends = [{ provider = "u1", model = "up" }]
+[models.chats]
+name = "chats"
+backends = [{ provider = "c", model = "claude-up" }]
+[users.test]
+token = "sk-test-1-long-enough"
+`
+	tooLong := always(mockllm.JSON(400, nil, mockllm.Fault("too long", "invalid_request_error", "prompt", "context_length_exceeded")))
+	b := start(t, setup{
+		ids: []string{"u1", "u2", "c"}, toml: models, scripts: one(tooLong),
+		behaviours: map[string]mockllm.Behaviour{"c": {Format: mockllm.Claude}},
+		provider: func(id string, p *config.Provider) {
+			if id == "c" {
+				p.BackendType = config.TypeClaude
+			}
+		},
+	})
+	f := func(e dialect.Endpoint, model string, status int, provider string) {
+		t.Helper()
+		a := b.postTo(e, `{"model":"`+model+`","prompt":"a",`+hi+`}`)
+		if a.Status != status || a.Header.Get("X-Berry-Provider") != provider {
+			t.Errorf("%v %s: %d from %s: %s", e, model, a.Status, a.Header.Get("X-Berry-Provider"), a.Body)
+		}
+	}
+	f(dialect.Chat, "texts", 200, "c")
+	f(dialect.Completions, "texts", 200, "u2")
+	f(dialect.Chat, "short", 200, "c")
+	f(dialect.Completions, "short", 400, "u1")
 }
 
 // A provider without the endpoint is passed over and not blamed: it may answer
@@ -415,4 +495,56 @@ func TestAnEmbeddingBackendComesBack(t *testing.T) {
 	}
 	f(true)
 	f(false) // it was never seen to answer: what it was asked for is asked again
+}
+
+// What is too dear for a probe is proved by a user's request, which is let
+// through to the broken backend from time to time.
+func TestASpeechBackendComesBackByAUsersRequest(t *testing.T) {
+	speech := func(r *mockllm.Seen) []mockllm.Step {
+		if strings.HasSuffix(r.Path, "/chat/completions") {
+			return []mockllm.Step{mockllm.JSON(404, nil, mockllm.Fault("This is not a chat model", "invalid_request_error", "model", "model_not_found"))}
+		}
+		if !strings.HasSuffix(r.Path, "/audio/speech") {
+			return nil
+		}
+		return []mockllm.Step{mockllm.JSON(200, http.Header{"Content-Type": {"audio/mpeg"}}, "sound")}
+	}
+	b := start(t, setup{
+		scripts: two(speech, speech),
+		settings: func(s *config.Settings) {
+			s.HealthCheckIntervalSeconds, s.RecoveryCheckIntervalSeconds, s.HealthCheckTimeoutSeconds = 0.02, 0.02, 1
+			s.CircuitBreakerFailureThreshold, s.CircuitBreakerTimeoutSeconds = 2, 0.02
+		},
+		behaviours: map[string]mockllm.Behaviour{"u1": {Models: []string{"gpt-a-up"}}, "u2": {Models: []string{"gpt-b-up"}}},
+	})
+	ask := func() string {
+		t.Helper()
+		a := b.postTo(dialect.Speech, `{"model":"pool","input":"a","voice":"v"}`)
+		if a.Status != 200 || a.Body != "sound" {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		return a.Header.Get("X-Berry-Provider")
+	}
+	if got := ask(); got != "u1" {
+		t.Fatalf("by %s", got)
+	}
+	b.u["u1"].SetScript(always(mockllm.JSON(500, nil, "{}")))
+	healthy := func() bool { st, _ := b.gw.Fleet().Backend("u1:gpt-a-up"); return st.Healthy }
+	for i := 0; healthy() && i < 20; i++ {
+		ask()
+	}
+	if healthy() {
+		t.Fatal("it does not become unhealthy")
+	}
+	b.u["u1"].SetScript(speech)
+	for deadline := time.Now().Add(20 * time.Second); ask() != "u1"; <-time.After(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not come back")
+		}
+	}
+	for _, r := range b.u["u1"].Requests() {
+		if strings.HasSuffix(r.Path, "/chat/completions") {
+			t.Errorf("it was asked to chat: %s", r.Body)
+		}
+	}
 }

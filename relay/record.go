@@ -16,10 +16,10 @@ type Usage = dialect.Usage
 // the first group of fields and may read the rest when Serve has returned; an
 // Observer may read it during its calls and must not keep it.
 type Record struct {
-	RequestID string     // the id that x-request-id shows
-	User      *auth.User // who asks; never nil
-	Start     time.Time  // when the request arrived
-	Endpoint  dialect.Endpoint
+	RequestID string           // the id that x-request-id shows
+	User      *auth.User       // who asks; never nil
+	Start     time.Time        // when the request arrived
+	Endpoint  dialect.Endpoint // what is asked for; the zero value is a chat
 	// Stored is the response that is asked for; see Gateway.ServeStored.
 	Stored Stored
 	// Decision is where the request's first pick is recorded; nil: nowhere. The
