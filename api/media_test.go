@@ -96,7 +96,7 @@ func TestCutSpeech(t *testing.T) {
 		}
 		defer res.Body.Close()
 		got, err := io.ReadAll(res.Body)
-		if res.ProtoMajor != major || res.StatusCode != 200 || string(got) != "some" || err == nil {
+		if res.ProtoMajor != major || res.StatusCode != http.StatusOK || string(got) != "some" || err == nil {
 			t.Errorf("%s %d %q, %v", res.Proto, res.StatusCode, got, err)
 		}
 	}

@@ -103,7 +103,7 @@ func TestLargeImages(t *testing.T) {
 	n, err := io.Copy(h, resp.Body)
 	want := sha256.New()
 	_, _ = io.WriteString(want, `{"created":1,"data":[{"b64_json":"`+strings.Repeat("A", picture)+`"}]}`)
-	if err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/json" || !bytes.Equal(h.Sum(nil), want.Sum(nil)) {
+	if err != nil || resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/json" || !bytes.Equal(h.Sum(nil), want.Sum(nil)) {
 		t.Errorf("%d %v: %d bytes, %v", resp.StatusCode, resp.Header, n, err)
 	}
 }

@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -67,10 +68,8 @@ func (s *formScanner) part(p form.Part) *apierror.Error {
 	if p.Name != field {
 		return apierror.New(apierror.InvalidForm, "the form cannot be read: some servers take the field %.40q for %s", p.Name, field).WithParam(field)
 	}
-	for _, name := range s.seen {
-		if name == field {
-			return apierror.New(apierror.InvalidForm, "the form cannot be read: it has two fields %s", field).WithParam(field)
-		}
+	if slices.Contains(s.seen, field) {
+		return apierror.New(apierror.InvalidForm, "the form cannot be read: it has two fields %s", field).WithParam(field)
 	}
 	s.seen = append(s.seen, field)
 	value := string(s.body[p.ValueStart:p.ValueEnd])

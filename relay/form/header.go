@@ -3,6 +3,7 @@ package form
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -37,10 +38,8 @@ func (p *Part) header(text string, value []byte) error {
 			return errLine
 		}
 		name = strings.ToLower(name)
-		for _, s := range seen[:n] {
-			if s == name {
-				return fmt.Errorf("its header has two lines %s", name)
-			}
+		if slices.Contains(seen[:n], name) {
+			return fmt.Errorf("its header has two lines %s", name)
 		}
 		seen[n] = name
 		n++
@@ -52,11 +51,7 @@ func (p *Part) header(text string, value []byte) error {
 		return errDisposition
 	}
 	// Without a type a part is text, says RFC 7578; a file is not ours to read.
-	typed := false
-	for _, s := range seen[:n] {
-		typed = typed || s == "content-type"
-	}
-	p.Text = !p.File && (p.Text || !typed)
+	p.Text = !p.File && (p.Text || !slices.Contains(seen[:n], "content-type"))
 	return nil
 }
 
@@ -93,23 +88,23 @@ func (p *Part) disposition(v string) error {
 	}
 	var plain, extended bool // a file's name in the two ways
 	for rest != "" {
-		key, text, next, err := param(rest)
+		one, next, err := cutParam(rest)
 		if err != nil {
 			return err
 		}
 		rest = next
 		switch {
-		case key == "name" && p.Name == "":
-			p.Name = text
-		case key == "filename" && !plain:
+		case one.name == "name" && p.Name == "":
+			p.Name = one.text
+		case one.name == "filename" && !plain:
 			p.File, plain = true, true
-		case key == "filename*" && !extended:
+		case one.name == "filename*" && !extended:
 			p.File, extended = true, true
 		default:
 			return errDisposition
 		}
 		// A parser that looks for name= in the whole line must not find another.
-		if hidesName(text) {
+		if hidesName(one.text) {
 			return fmt.Errorf("its Content-Disposition has a value with %q in it, which some servers misread", "name=")
 		}
 	}
@@ -130,8 +125,8 @@ func (p *Part) contentType(v string) error {
 	if kind != "text/plain" {
 		return nil // a file's, whose parameters are nobody's business here
 	}
-	if key, text, next, err := param(rest); rest != "" && err == nil && next == "" && key == "charset" {
-		p.Text = isUTF8(text)
+	if one, next, err := cutParam(rest); rest != "" && err == nil && next == "" && one.name == "charset" {
+		p.Text = isUTF8(one.text)
 	}
 	return nil
 }

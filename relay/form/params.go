@@ -23,15 +23,15 @@ func Boundary(contentType string) (string, error) {
 	}
 	boundary, charset := "", ""
 	for rest != "" {
-		key, text, next, err := param(rest)
+		p, next, err := cutParam(rest)
 		switch {
 		case err != nil:
 			return "", err
-		case key == "boundary" && boundary == "" && isBoundary(text):
-			boundary = text
-		case key == "charset" && charset == "" && isUTF8(text):
-			charset = text
-		case key == "charset" && charset == "":
+		case p.name == "boundary" && boundary == "" && isBoundary(p.text):
+			boundary = p.text
+		case p.name == "charset" && charset == "" && isUTF8(p.text):
+			charset = p.text
+		case p.name == "charset" && charset == "":
 			return "", errCharset
 		default:
 			return "", errBoundary
@@ -53,40 +53,46 @@ func cutType(v string) (kind, rest string) {
 	return strings.Trim(v[:i], " \t"), v[i:]
 }
 
-// param reads the parameter that s begins with, semicolon first; its name comes
-// in lower case.
-func param(s string) (key, text, rest string, err error) {
+// param is one parameter of a header's value.
+type param struct {
+	name string // in lower case
+	text string
+}
+
+// cutParam cuts the parameter that s begins with, semicolon first.
+func cutParam(s string) (p param, rest string, err error) {
 	s, ok := strings.CutPrefix(s, ";")
 	if !ok {
-		return "", "", "", errParam
+		return param{}, "", errParam
 	}
-	key, s, ok = strings.Cut(strings.TrimLeft(s, " \t"), "=")
-	if !ok || !isToken(key) {
-		return "", "", "", errParam
+	name, s, ok := strings.Cut(strings.TrimLeft(s, " \t"), "=")
+	if !ok || !isToken(name) {
+		return param{}, "", errParam
 	}
+	p.name = strings.ToLower(name)
 	var end int
 	if strings.HasPrefix(s, `"`) {
 		s = s[1:]
 		end = strings.IndexByte(s, '"')
 		// Behind a backslash the quote is a part of the value to some, not to others.
 		if end < 0 || end > 0 && s[end-1] == '\\' {
-			return "", "", "", errParam
+			return param{}, "", errParam
 		}
-		text, rest = s[:end], s[end+1:]
+		p.text, rest = s[:end], s[end+1:]
 	} else {
 		end = strings.IndexByte(s, ';')
 		if end < 0 {
 			end = len(s)
 		}
-		text, rest = strings.TrimRight(s[:end], " \t"), s[end:]
-		if !isToken(text) {
-			return "", "", "", errParam
+		p.text, rest = strings.TrimRight(s[:end], " \t"), s[end:]
+		if !isToken(p.text) {
+			return param{}, "", errParam
 		}
 	}
 	if rest = strings.TrimLeft(rest, " \t"); rest != "" && rest[0] != ';' {
-		return "", "", "", errParam
+		return param{}, "", errParam
 	}
-	return strings.ToLower(key), text, rest, nil
+	return p, rest, nil
 }
 
 // isBoundary reports whether s is a boundary; RFC 2046 allows spaces inside it,

@@ -31,7 +31,7 @@ func postForm(t *testing.T, s *mockllm.Server, path string, parts ...[2]string) 
 	_ = w.Close()
 	tr := &http.Transport{}
 	defer tr.CloseIdleConnections()
-	req, err := http.NewRequest("POST", s.URL+path, &b)
+	req, err := http.NewRequest(http.MethodPost, s.URL+path, &b)
 	if err != nil {
 		t.Fatal(err)
 	}
