@@ -13,7 +13,7 @@ import (
 const maxLines = 16
 
 var (
-	errCharset     = errors.New("only UTF-8 is read")
+	errCharset     = errors.New("its characters must be UTF-8")
 	errLine        = errors.New("a line of its header is not NAME: VALUE with plain characters")
 	errLines       = fmt.Errorf("its header has more than %d lines", maxLines)
 	errDisposition = errors.New("it needs one line Content-Disposition: form-data; name=\"NAME\"")
@@ -126,14 +126,19 @@ func (p *Part) contentType(v string) error {
 		return nil // a file's, whose parameters are nobody's business here
 	}
 	if one, next, err := cutParam(rest); rest != "" && err == nil && next == "" && one.name == "charset" {
-		p.Text = isUTF8(one.text)
+		p.Text = readable(one.text)
 	}
 	return nil
 }
 
-// isUTF8 reports whether a charset is UTF-8 or a part of it.
-func isUTF8(charset string) bool {
-	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8") || strings.EqualFold(charset, "us-ascii")
+// readable reports whether ASCII is written in a charset as in UTF-8, so that
+// servers that believe it, and those that do not, find the same fields.
+func readable(charset string) bool {
+	switch strings.ToLower(charset) {
+	case "utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1252":
+		return true
+	}
+	return false
 }
 
 // hidesName reports whether text has something like a parameter name in it.

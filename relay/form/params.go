@@ -29,7 +29,7 @@ func Boundary(contentType string) (string, error) {
 			return "", err
 		case p.name == "boundary" && boundary == "" && isBoundary(p.text):
 			boundary = p.text
-		case p.name == "charset" && charset == "" && isUTF8(p.text):
+		case p.name == "charset" && charset == "" && readable(p.text):
 			charset = p.text
 		case p.name == "charset" && charset == "":
 			return "", errCharset

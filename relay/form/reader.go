@@ -22,6 +22,9 @@ const (
 	MaxParts = 1000
 	// maxHeader bounds the header of one part, in bytes.
 	maxHeader = 8 << 10
+	// maxEnd bounds the line ends behind the closing boundary: some clients add
+	// an empty line to the one that belongs there.
+	maxEnd = 8
 )
 
 // Part is one part of a form; the offsets are in the form's body.
@@ -29,7 +32,7 @@ type Part struct {
 	Name string // of the field
 	File bool   // it says that it is a file, whatever its name
 	// Text is set for a part that is no file and that says nothing of its type,
-	// or that it is text in UTF-8.
+	// or that it is text in which ASCII is as in UTF-8.
 	Text bool
 
 	Start, End           int // from its delimiter to the next part's: without it the form is still a form
@@ -74,7 +77,7 @@ func (r *Reader) Next() (Part, error) {
 	at := r.i + len(r.delimiter)
 	rest, last := bytes.CutPrefix(r.b[at:], []byte("--"))
 	switch {
-	case last && (len(rest) == 0 || bytes.Equal(rest, crlf)):
+	case last && len(rest) <= maxEnd && len(bytes.ReplaceAll(rest, crlf, nil)) == 0:
 		return Part{}, io.EOF
 	case last:
 		return Part{}, errAfter
@@ -110,7 +113,7 @@ func (r *Reader) part(from int) (Part, error) {
 		return Part{}, fmt.Errorf("part %d: %w", r.parts, err)
 	}
 	// RFC 7578, 4.6: a field of this name says how the others are to be read.
-	if p.Name == "_charset_" && !isUTF8(strings.TrimSpace(string(value[:min(len(value), maxHeader)]))) {
+	if p.Name == "_charset_" && !readable(strings.TrimSpace(string(value[:min(len(value), maxHeader)]))) {
 		return Part{}, errCharset
 	}
 	r.i = next

@@ -64,6 +64,7 @@ func TestReaderReads(t *testing.T) {
 	}
 	f(end)
 	f("--b--")
+	f(end + "\r\n\r\n")
 	f(part(model, "gpt")+end, field{"model", "gpt", false, true})
 	f(part(model, "")+"--b--", field{"model", "", false, true})
 	f(part(model, "\r\n--\r\n\n--c\r\n")+end, field{"model", "\r\n--\r\n\n--c\r\n", false, true})
@@ -76,6 +77,7 @@ func TestReaderReads(t *testing.T) {
 	f(part(model+"\r\nContent-Type: text/plain", "m")+end, field{"model", "m", false, true})
 	f(part(model+"\r\nContent-Type: text/plain; charset=utf-16", "m")+end, field{"model", "m", false, false})
 	f(part(model+"\r\nContent-Type: text/plain; charset=utf-8; charset=utf-16", "m")+end, field{"model", "m", false, false})
+	f(part(model+"\r\nContent-Type: text/plain; charset=ISO-8859-1", "m")+end, field{"model", "m", false, true})
 	f(part(model+"\r\nContent-Type: application/json", "1")+end, field{"model", "1", false, false})
 	f(part(model+"\r\nContent-Length: 1\r\nContent-Transfer-Encoding: binary", "m")+end, field{"model", "m", false, true})
 	f(part("content-disposition:form-data;name=\"timestamp_granularities[]\"", "word")+end, field{"timestamp_granularities[]", "word", false, true})
@@ -106,6 +108,9 @@ func TestReaderRefuses(t *testing.T) {
 	f(whole+"x", "more after its end")
 	f(whole+whole, "more after its end")
 	f("--b--"+whole, "more after its end")
+	f("--b--\n", "more after its end")
+	f("--b--\r\n\r", "more after its end")
+	f(whole+strings.Repeat("\r\n", 8), "more after its end")
 	f(strings.ReplaceAll(whole, "\r\n", "\n"), "inside a part")
 	f("--b \r\n"+model+"\r\n\r\nx\r\n"+end, "inside a part")
 	f(part(model, "x\n--b\nContent-Disposition: form-data; name=\"model\"\n\ny")+end, "inside a part")
@@ -173,6 +178,7 @@ func TestBoundary(t *testing.T) {
 	f("Multipart/Form-Data;BOUNDARY=abc", "abc")
 	f(`multipart/form-data; boundary="a:b=c?"`, "a:b=c?")
 	f(`multipart/form-data; charset=UTF-8; boundary=abc`, "abc")
+	f(`multipart/form-data; charset=ISO-8859-1; boundary=abc`, "abc") // Apache's client for Java
 	f(`multipart/form-data; boundary=`+strings.Repeat("x", 70), strings.Repeat("x", 70))
 	f(`multipart/form-data; boundary=`+strings.Repeat("x", 71), "")
 	f("multipart/form-data", "")
