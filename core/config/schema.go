@@ -30,7 +30,7 @@ type Settings struct {
 	MaxRequestBodyBytes int64  `toml:"max_request_body_bytes" default:"67108864" min:"1" max:"1073741824" doc:"Largest request body (64 MiB unless set). Larger ones get 413."`
 
 	RequestTimeoutSeconds    Seconds `toml:"request_timeout_seconds" default:"30" min:"0.01" max:"3600" doc:"Until the first content of a streamed answer. A provider's timeout_seconds goes first."`
-	NonStreamTimeoutSeconds  Seconds `toml:"non_stream_timeout_seconds" default:"600" min:"0.01" max:"86400" doc:"For the whole answer when the client did not ask for a stream."`
+	NonStreamTimeoutSeconds  Seconds `toml:"non_stream_timeout_seconds" default:"600" min:"0.01" max:"86400" doc:"For the whole answer when the client did not ask for a stream. For speech, and for images and audio as a stream: until the first content."`
 	StreamIdleTimeoutSeconds Seconds `toml:"stream_idle_timeout_seconds" default:"60" min:"0.01" max:"86400" doc:"Longest silence inside a stream."`
 	ConnectTimeoutSeconds    Seconds `toml:"connect_timeout_seconds" default:"10" min:"0.01" max:"600" doc:"TCP and TLS, together."`
 
