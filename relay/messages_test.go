@@ -91,7 +91,7 @@ func TestP39OwnFormatPasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(strings.Replace(out, "claude-up-20260101", "claude-x", 1), string(got)); d != "" || resp.StatusCode != 200 {
+	if d := cmp.Diff(strings.Replace(out, "claude-up-20260101", "claude-x", 1), string(got)); d != "" || resp.StatusCode != http.StatusOK {
 		t.Errorf("%d, answer (-want +got):\n%s", resp.StatusCode, d)
 	}
 	if h := resp.Header; h.Get("Anthropic-Ratelimit-Requests-Remaining") != "5" || h.Get("Set-Cookie") != "" || h.Get("X-Berry-Model") != "claude-up" || h.Get("X-Berry-Upstream-Request-Id") != "req_up" {

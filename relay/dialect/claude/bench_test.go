@@ -44,4 +44,8 @@ func BenchmarkEvent(b *testing.B) {
 		`{"type":"message_start","message":{"id":"msg_1","usage":{"input_tokens":1}}}`,
 		`{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`,
 		`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" word and another"}}`)
+	f("claude, its own clients", New(dialect.Upstream{Base: base}, &Thoughts{}).Stream(&dialect.Meta{Model: m.Model, Endpoint: dialect.Messages}),
+		`{"type":"message_start","message":{"id":"msg_1","usage":{"input_tokens":1}}}`,
+		`{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`,
+		`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" word and another"}}`)
 }

@@ -85,7 +85,8 @@ const deltaEvent = "content_block_delta"
 func (d *passing) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 	if hole, ok := d.shape.Match(data, nil); ok && d.begun && !d.finished {
 		d.text += hole.End - hole.Start - len(`""`)
-		return appendEvent(dst, deltaEvent, data), dialect.Content, nil
+		dst = append(append(dst, "event: "+deltaEvent+"\ndata: "...), data...)
+		return append(dst, "\n\n"...), dialect.Content, nil
 	}
 	data = bytes.TrimSpace(data)
 	if !cursor.Valid(data) {
@@ -147,7 +148,7 @@ func (d *passing) weigh(kind string, data []byte, ev gjson.Result) dialect.State
 			return dialect.Content
 		}
 	case deltaEvent:
-		if text := ev.Get("delta.text"); ev.Get("type").Exists() && ev.Get("delta.type").Str == "text_delta" && !isEmpty(text) && bytes.IndexByte(data, '\n') < 0 {
+		if text := ev.Get("delta.text"); ev.Get("type").Exists() && ev.Get("delta.type").Str == "text_delta" && !isEmpty(text) && !bytes.ContainsAny(data, "\r\n") {
 			d.shape.Learn(data, dialect.Span{Start: text.Index, End: text.Index + len(text.Raw)})
 		}
 		for _, member := range [...]string{"delta.text", "delta.thinking", "delta.partial_json"} {

@@ -133,6 +133,11 @@ func (k *chunk) string(to *dialect.Span) bool {
 	return ok
 }
 
+// plain reports whether the chunk brings text and nothing else.
+func (k *chunk) plain() bool {
+	return !k.text.IsZero() && len(k.calls) == 0 && k.reasoning.IsZero() && k.thought.IsZero() && k.refusal.IsZero() && k.finish.IsZero()
+}
+
 func (k *chunk) bytes(s dialect.Span) []byte { return k.data[s.Start:s.End] }
 
 // eachChunk calls f with the data of each event in events, as the dialects write them.

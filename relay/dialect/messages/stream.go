@@ -3,6 +3,7 @@ package messages
 import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
 // Stream returns a decoder that puts the chunks of in, a fresh decoder for a
@@ -29,6 +30,7 @@ type decoder struct {
 	blocks  blocks
 	raw     []byte // the chunks of one upstream event
 	chunk   chunk
+	shape   cursor.Shape // of the chunks that bring text and nothing else
 }
 
 // bareDecoder is a decoder over one that reads what stands outside of events.
@@ -66,7 +68,9 @@ func (d *decoder) put(dst, chunks []byte, o outcome) ([]byte, dialect.State, err
 
 func (d *decoder) write(dst, chunks []byte) []byte {
 	eachChunk(chunks, func(data []byte) {
-		if d.chunk.read(data) {
+		if hole, ok := d.shape.Match(data, nil); ok && d.finish == "" {
+			dst = d.blocks.say(dst, blockText, data[hole.Start:hole.End])
+		} else if d.chunk.read(data) {
 			dst = d.take(dst, &d.chunk)
 		}
 	})
@@ -91,6 +95,9 @@ func (d *decoder) take(dst []byte, k *chunk) []byte {
 		if !text.IsZero() {
 			dst = d.blocks.say(dst, blockText, k.bytes(text))
 		}
+	}
+	if k.plain() && d.begun {
+		d.shape.Learn(k.data, k.text)
 	}
 	d.refused = d.refused || !k.refusal.IsZero()
 	for _, p := range k.calls {
