@@ -23,7 +23,8 @@ type answer struct {
 	pieces    int          // how many texts and other parts of content there are
 	began     uint64       // bit set of the choices' indices
 	ended     uint64       // those with a finish reason
-	called    bool         // the choice that is being read has tool calls
+	delta     bool         // the choice that is being read is a piece of one
+	called    bool         // ... and has tool calls
 	usage     dialect.Usage
 	hasUsage  bool // usage is there and not null
 
@@ -34,12 +35,8 @@ type answer struct {
 type keep struct {
 	usage     bool
 	reasoning bool
-	// called, if not nil, is the bit set of the choices that had tool calls so
-	// far. Such a choice does not end with "stop" but with "tool_calls".
-	called *uint64
+	google    *google // nil: the answer is not Google's
 }
-
-var toolCalls = []byte(`"tool_calls"`)
 
 // maxChoices is how many choices of one answer are followed singly; an index
 // beyond counts as the last one.
@@ -110,6 +107,9 @@ func (a *answer) choice(c *cursor.Cursor, k keep) bool {
 	index, ended := 0, false
 	var finish dialect.Span
 	a.called = false
+	if k.google != nil {
+		k.google.begin()
+	}
 	ok := c.Object(func(key []byte) bool {
 		switch string(key) {
 		case "index":
@@ -117,6 +117,7 @@ func (a *answer) choice(c *cursor.Cursor, k keep) bool {
 			index = min(max(n, 0), maxChoices-1)
 			return ok
 		case "delta", "message":
+			a.delta = string(key) == "delta"
 			if c.Peek() == '{' {
 				return a.message(c, k)
 			}
@@ -137,20 +138,13 @@ func (a *answer) choice(c *cursor.Cursor, k keep) bool {
 		a.ended |= bit
 		a.content = true
 	}
-	if ok && k.called != nil {
-		a.mend(c, k.called, bit, finish)
+	if ok && k.google != nil {
+		if string(c.Bytes(finish)) != `"stop"` {
+			finish = dialect.Span{}
+		}
+		k.google.mend(a, index, finish)
 	}
 	return ok
-}
-
-// mend sets the finish reason of a choice with tool calls right.
-func (a *answer) mend(c *cursor.Cursor, called *uint64, bit uint64, finish dialect.Span) {
-	if a.called {
-		*called |= bit
-	}
-	if *called&bit != 0 && !finish.IsZero() && string(c.Bytes(finish)) == `"stop"` {
-		a.edits = append(a.edits, dialect.Edit{Span: finish, Text: toolCalls})
-	}
 }
 
 // message takes a delta or a message.
@@ -169,9 +163,13 @@ func (a *answer) message(c *cursor.Cursor, k keep) bool {
 		case name == "content", name == "refusal":
 			return a.takeText(c)
 		case name == "tool_calls":
-			before := a.pieces
+			c.Peek()
+			before, start := a.pieces, c.Offset()
 			ok := a.part(c)
 			a.called = a.called || a.pieces > before
+			if ok && k.google != nil && a.delta {
+				k.google.find(c.Bytes(dialect.Span{Start: start, End: c.Offset()}), start)
+			}
 			return ok
 		case name == "function_call", name == "audio":
 			return a.part(c)

@@ -20,8 +20,8 @@ func at(t *testing.T, base string) *Dialect {
 }
 
 const (
-	google = "https://generativelanguage.googleapis.com/v1beta/openai"
-	openAI = "https://api.openai.com/v1"
+	googles = "https://generativelanguage.googleapis.com/v1beta/openai"
+	openAI  = "https://api.openai.com/v1"
 )
 
 // Google's layer says "stop" at the end of a stream with tool calls; agents took
@@ -53,15 +53,15 @@ func TestGoogleEndsWithToolCalls(t *testing.T) {
 			}
 		}
 	}
-	f(google, call, stop, call, end)
-	f(google, call, text, text, stop, call, text, text, end)
-	f(google, call, long, call, long)
-	f(google, call, end, call, end)
-	f(google, text, stop, text, stop)
-	f(google, none, stop, none, stop)
-	f(google, call, second, call, second)
-	f(google, both, mended)
-	f(google, two, split)
+	f(googles, call, stop, call, end)
+	f(googles, call, text, text, stop, call, text, text, end)
+	f(googles, call, long, call, long)
+	f(googles, call, end, call, end)
+	f(googles, text, stop, text, stop)
+	f(googles, none, stop, none, stop)
+	f(googles, call, second, call, second)
+	f(googles, both, mended)
+	f(googles, two, split)
 	f(openAI, call, stop, call, stop)
 	f("https://googleapis.com.example/v1", call, stop, call, stop)
 
@@ -74,6 +74,53 @@ func TestGoogleEndsWithToolCalls(t *testing.T) {
 			t.Errorf("%s: %s, %v", base, got, err)
 		}
 	}
-	g(google, "tool_calls")
+	g(googles, "tool_calls")
 	g(openAI, "stop")
+}
+
+// Google's layer leaves the index of a tool call out, gives a call whole or in
+// pieces, and its signature with it or behind it.
+func TestGoogleNumbersToolCalls(t *testing.T) {
+	f := func(base string, pairs ...string) {
+		t.Helper()
+		s := at(t, base).Stream(&dialect.Meta{Model: []byte(`"m"`)})
+		for i := 0; i < len(pairs); i += 2 {
+			want := ""
+			if pairs[i+1] != "" {
+				want = `data: {"choices":[` + pairs[i+1] + "]}\n\n"
+			}
+			got, _, err := s.Event(nil, nil, []byte(`{"choices":[`+pairs[i]+`]}`))
+			if d := cmp.Diff(want, string(got)); d != "" || err != nil {
+				t.Errorf("%s %s: %v (-want +got):\n%s", base, pairs[i], err, d)
+			}
+		}
+	}
+	delta := func(calls string) string { return `{"delta":{"tool_calls":[` + calls + `]},"index":0}` }
+	const (
+		first  = `{"extra_content":{"google":{"thought_signature":"s"}},"function":{"arguments":"{}","name":"f"},"id":"a","type":"function"}`
+		firstN = `{"index":0,"extra_content":{"google":{"thought_signature":"s"}},"function":{"arguments":"{}","name":"f"},"id":"a","type":"function"}`
+		other  = `{"id":"b","function":{"name":"g","arguments":"{"}}`
+		otherN = `{"index":1,"id":"b","function":{"name":"g","arguments":"{"}}`
+		more   = `{"id":"","type":"","function":{"name":"","arguments":"}"}}`
+		moreN  = `{"index":1,"id":"","type":"","function":{"name":"","arguments":"}"}}`
+		third  = `{"function":{"name":"h"}}`
+		thirdN = `{"index":2,"function":{"name":"h"}}`
+	)
+	// One after the other, several in one, and in pieces; a name alone begins a call.
+	f(googles, delta(first), delta(firstN), delta(other), delta(otherN), delta(more), delta(moreN), delta(third), delta(thirdN))
+	f(googles, delta(first+`, `+other+`,`+more), delta(firstN+`, `+otherN+`,`+moreN), delta(third), delta(thirdN))
+	// What has a number keeps it, and is counted.
+	f(googles, delta(firstN), delta(firstN), delta(other), delta(otherN), delta(`{"id":"c","index":5}`), delta(`{"id":"c","index":5}`),
+		delta(`{"id":"d"}`), delta(`{"index":6,"id":"d"}`), delta(`{"index":null,"id":"e"}`), delta(`{"index":null,"id":"e"}`))
+	// More of a call that never began, and one that says nothing.
+	f(googles, delta(`{"function":{"arguments":"}"}}`), delta(`{"index":0,"function":{"arguments":"}"}}`), delta(`{}`), delta(`{"index":0}`))
+	// Each choice counts by itself, also where it says its number last.
+	f(googles,
+		delta(first)+`,{"index":1,"delta":{"tool_calls":[`+first+`]}}`, delta(firstN)+`,{"index":1,"delta":{"tool_calls":[`+firstN+`]}}`,
+		`{"index":1,"delta":{"tool_calls":[`+other+`]}},`+delta(other), `{"index":1,"delta":{"tool_calls":[`+otherN+`]}},`+delta(otherN))
+	// What cannot be read is not counted, and does not disturb the next.
+	f(googles, `{"delta":{"tool_calls":[`+first+`]},"index":}`, "", delta(first), delta(firstN))
+	f(googles, delta(`"odd",null,`+first), delta(`"odd",null,`+firstN))
+	f(googles, `{"delta":{"tool_calls":null},"index":0}`, `{"delta":{"tool_calls":null},"index":0}`)
+	f(openAI, delta(first), delta(first))
 }

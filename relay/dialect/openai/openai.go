@@ -190,7 +190,7 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 		return decodeList(body, m)
 	}
 	var a answer
-	if !a.read(body, keep{usage: true, reasoning: !m.DropReasoning, called: d.mended()}) {
+	if !a.read(body, keep{usage: true, reasoning: !m.DropReasoning, google: d.mending()}) {
 		return nil, dialect.Usage{}, errNoAnswer
 	}
 	if !a.fault.IsZero() {
@@ -228,17 +228,5 @@ func (d *Dialect) Stream(m *dialect.Meta) dialect.StreamDecoder {
 
 // Decoder is Stream for a dialect that does something to the chunks first.
 func (d *Dialect) Decoder(m *dialect.Meta) *Decoder {
-	return &Decoder{keep: keep{usage: m.WantUsage, reasoning: !m.DropReasoning, called: d.mended()}, model: m.Model}
-}
-
-// mended is where an answer notes its choices' tool calls, so that their finish
-// reason can be set right; nil to leave it as it is. Google's layer ends a stream
-// with tool calls with "stop", which clients take for the end of their work. At
-// others it may be meant: OpenAI itself says "stop" for a call of the function that
-// tool_choice names.
-func (d *Dialect) mended() *uint64 {
-	if !d.google {
-		return nil
-	}
-	return new(uint64)
+	return &Decoder{keep: keep{usage: m.WantUsage, reasoning: !m.DropReasoning, google: d.mending()}, model: m.Model}
 }
