@@ -21,8 +21,9 @@ type Options struct {
 	// parts of it, as in "info,relay=debug". "" leaves it to the settings.
 	LogFilter string
 	// Strategy makes a strategy of the embedder's own for a name in the
-	// configuration; false falls back to the built-in ones. It is called while a
-	// configuration is built, once per model; nil means built-in ones only.
+	// configuration; false falls back to the built-in ones. It is called for each
+	// model that is built, which in a reload are those that it changes; nil means
+	// built-in ones only.
 	Strategy func(name string) (loadbalance.Strategy, bool)
 	// Authenticator replaces the token list; nil means the token list.
 	Authenticator Authenticator
