@@ -212,7 +212,7 @@ func (p *probe) run(ctx context.Context, c loadbalance.Check, u *uses) []result 
 	case loadbalance.CheckChat:
 		for i, id := range c.IDs {
 			var ok bool
-			if out[i], ok = p.prove(ctx, upstreamModel(c.Group, id), u.of(id).probes()); !ok {
+			if out[i], ok = p.prove(ctx, upstreamModel(c.Group, id), u.of(id)); !ok {
 				return nil
 			}
 		}

@@ -323,14 +323,30 @@ func TestCheckProviderByChat(t *testing.T) {
 		t.Errorf("requests (-want +got):\n%s", d)
 	}
 
+	// A model that makes vectors refuses a chat, and is asked for what it makes.
+	for _, status := range []int{400, 403, 404} {
+		up.SetScript(mockllm.OnChat(mockllm.Always(mockllm.JSON(status, nil, mockllm.Fault("no chats", "invalid_request_error", "", "")))))
+		gw = probing{url: up.URL, provider: withKey + chat}.open(t)
+		settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
+			Model: "m1", Check: relay.CheckedChat, OK: true, Status: 200, Usage: relay.Usage{Input: 2, Output: 1},
+		})
+	}
+	up.SetScript(mockllm.Always(mockllm.JSON(404, nil, mockllm.Fault("no such model", "invalid_request_error", "", ""))))
+	settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
+		Model: "m1", Check: relay.CheckedChat, Kind: loadbalance.Model, Status: 404,
+		Message: "the provider answered with status 404: no such model; check the model's name and providers.up.base_url",
+	})
+	up.SetScript(nil)
+	before := up.Count()
+
 	perRequest := strings.Replace(probedModels, "model = \"m1\"\n", "model = \"m1\"\nbilling_mode = \"per_request\"\n", 1)
 	gw = probing{url: up.URL, provider: chat, models: perRequest}.open(t)
 	settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
 		Check: relay.CheckedConnection, OK: true,
 		Message: "no backend of it may be tried with a chat, so that only the connection was checked",
 	})
-	if n := up.Count(); n != 1 {
-		t.Errorf("%d requests after a check that must not cost anything, want 1", n)
+	if n := up.Count(); n != before {
+		t.Errorf("%d requests after a check that must not cost anything, want %d", n, before)
 	}
 }
 

@@ -36,42 +36,6 @@ type question struct {
 	first, idle patience // limits besides ctx; zero: none
 }
 
-// chats tries each model in turn until one fails. Without a model there is
-// only the connection to try.
-func (p *probe) chats(ctx context.Context, models []string) result {
-	if len(models) == 0 {
-		r := p.connect(ctx)
-		if r.OK {
-			r.Message = "no backend of it may be tried with a chat, so that only the connection was checked"
-		}
-		return r
-	}
-	var r result
-	for _, m := range models {
-		if r = p.chat(ctx, question{model: m, tokens: probeTokens}); !r.OK {
-			break
-		}
-	}
-	return r
-}
-
-// prove asks the model for what the endpoints offer, one after the other until
-// it answers one; ok is false when there is none. What the first one brought is
-// the result if none is answered: only there does the model's refusal of the
-// question pass, because what it was never seen to do it may refuse for ever.
-func (p *probe) prove(ctx context.Context, model string, endpoints []dialect.Endpoint) (r result, ok bool) {
-	for i, e := range endpoints {
-		one := p.chat(ctx, question{endpoint: e, model: model, tokens: probeTokens})
-		if i == 0 || one.OK {
-			r = one
-		}
-		if one.OK {
-			break
-		}
-	}
-	return r, len(endpoints) > 0
-}
-
 // chat sends one short message and reads the whole answer.
 func (p *probe) chat(ctx context.Context, q question) result {
 	r := p.ask(ctx, q)

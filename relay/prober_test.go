@@ -103,6 +103,43 @@ func TestProbe(t *testing.T) {
 	}, chat, []loadbalance.Outcome{{Status: 200, InputTokens: 2, OutputTokens: 1}})
 }
 
+// What a backend was seen to answer is what it is asked from then on. A model
+// nobody asked anything yet is asked for one thing after the other.
+func TestProbeLearnsWhatABackendAnswers(t *testing.T) {
+	refuses := func(r *mockllm.Seen) []mockllm.Step {
+		if strings.HasSuffix(r.Path, "/embeddings") {
+			return nil
+		}
+		return []mockllm.Step{mockllm.JSON(404, nil, `{}`)}
+	}
+	up := mockllm.Start(t, refuses)
+	p := openProber(t, up.URL)
+	f := func(want loadbalance.Kind, paths ...string) {
+		t.Helper()
+		n := up.Count()
+		if got := p.Probe(t.Context(), loadbalance.Check{Kind: loadbalance.CheckChat, Group: "up", IDs: []string{"up:m1"}})[0]; got.Kind != want {
+			t.Errorf("%+v, want %v", got, want)
+		}
+		var got []string
+		for _, r := range up.Requests()[n:] {
+			got = append(got, strings.TrimPrefix(r.Path, "/v1/"))
+		}
+		if d := cmp.Diff(paths, got); d != "" {
+			t.Errorf("asked (-want +got):\n%s", d)
+		}
+	}
+	f(loadbalance.Success, "chat/completions", "completions", "embeddings")
+	f(loadbalance.Success, "embeddings")
+	up.SetScript(mockllm.Always(mockllm.JSON(404, nil, `{}`)))
+	f(loadbalance.Model, "embeddings")
+	up.SetScript(mockllm.Always(mockllm.JSON(500, nil, `{}`)))
+	f(loadbalance.Server, "embeddings")
+	p.g.uses.retain(nil)
+	f(loadbalance.Server, "chat/completions") // a failure is no refusal
+	up.SetScript(mockllm.Always(mockllm.JSON(404, nil, `{}`)))
+	f(loadbalance.Model, "chat/completions", "completions", "embeddings", "moderations", "responses")
+}
+
 // The fleet's limit is a plain deadline; a check that hits it says timeout, one
 // that the fleet gives up says nothing.
 func TestProbeEndsWithItsContext(t *testing.T) {

@@ -68,8 +68,8 @@ func note(set *atomic.Uint32, e dialect.Endpoint) {
 var probed = [...]dialect.Endpoint{dialect.Chat, dialect.Completions, dialect.Embeddings, dialect.Moderations, dialect.Responses}
 
 // probes are the endpoints that a probe of the backend is to try, in order: the
-// first of those that it has answered, else all those that it was asked for, else
-// a chat. There may be none: pictures and speech cost too much for a probe.
+// first of those that it has answered, else those that it was asked for, else all.
+// There may be none: pictures and speech cost too much for a probe.
 func (u *use) probes() []dialect.Endpoint {
 	served := u.served.Load()
 	set := served
@@ -77,7 +77,7 @@ func (u *use) probes() []dialect.Endpoint {
 		set = u.asked.Load()
 	}
 	if set == 0 {
-		return probed[:1]
+		return probed[:]
 	}
 	var out []dialect.Endpoint
 	for _, e := range probed {

@@ -24,7 +24,7 @@ func TestProbesAskWhatABackendAnswers(t *testing.T) {
 			t.Errorf("asked for %v, served %v: %v, want %v", asked, served, got, want)
 		}
 	}
-	f(nil, nil, list{chat})
+	f(nil, nil, probed[:])
 	f(list{vectors}, nil, list{vectors})
 	f(list{vectors, chat}, nil, list{chat, vectors})
 	f(list{vectors, chat}, list{vectors}, list{vectors})
@@ -33,7 +33,7 @@ func TestProbesAskWhatABackendAnswers(t *testing.T) {
 	f(list{responses, chat}, list{responses}, list{responses})
 	f(list{responses, vectors}, list{responses, vectors}, list{vectors})
 	f(list{dialect.Messages}, list{dialect.Messages}, list{chat})
-	f(list{dialect.CountTokens}, list{dialect.CountTokens}, list{chat})
+	f(list{dialect.CountTokens}, list{dialect.CountTokens}, probed[:])
 	// Speech costs: the requests of users are the only probe.
 	f(list{speech}, nil, nil)
 	f(list{speech}, list{speech}, nil)
