@@ -17,29 +17,37 @@ import (
 // anchor pins the request to the provider that keeps what it goes on from.
 func (x *exchange) anchor() *apierror.Error {
 	s := &x.in.Scan
-	param, id := "previous_response_id", s.Previous
-	if id == "" {
-		param, id = "conversation", s.Conversation
+	for _, from := range [...]struct{ param, id string }{{"previous_response_id", s.Previous}, {"conversation", s.Conversation}} {
+		if from.id == "" {
+			continue
+		}
+		h, ok, foreign := x.g.stored.find(x.rec.User.ID, from.id)
+		switch {
+		case foreign:
+			return previousNotFound(from.id, from.param)
+		case !ok:
+			x.adrift = true
+		case x.anchored != "" && x.anchored != h.provider, !x.moor(h.provider):
+			return apierror.New(apierror.InvalidValue, "%s %.100q is kept by a provider that cannot serve this request; use the model that made it",
+				from.param, from.id).WithParam(from.param)
+		}
 	}
-	if id == "" {
-		return nil
-	}
-	h, ok, foreign := x.g.stored.find(x.rec.User.ID, id)
-	switch {
-	case foreign:
-		return previousNotFound(id, param)
-	case !ok:
-		x.adrift = true
-		return nil
-	case x.model.listedAt(h.provider):
-	case x.fallback().listedAt(h.provider): // it was too long for the model itself
-		x.model = x.fallback()
-	default:
-		return apierror.New(apierror.InvalidValue, "%s %.100q is kept by a provider that does not serve the model %q; use the model that made it",
-			param, id, x.model.Name).WithParam(param)
-	}
-	x.anchored = h.provider
+	x.adrift = x.adrift && x.anchored == ""
 	return nil
+}
+
+// moor pins the request to the provider, if its model is served there: the model
+// itself, or the one that is meant for longer prompts.
+func (x *exchange) moor(provider string) bool {
+	if !x.model.listedAt(provider) {
+		to := x.fallback()
+		if !to.listedAt(provider) {
+			return false
+		}
+		x.model = to
+	}
+	x.anchored = provider
+	return true
 }
 
 // previousNotFound is the error that OpenAI answers with too.

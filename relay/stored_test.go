@@ -88,8 +88,9 @@ func TestStoredResponsesOfOthers(t *testing.T) {
 			t.Errorf("%s: %d %s", ask, a.Status, a.Body)
 		}
 	}
-	for _, stream := range []string{"", `,"stream":true`} {
-		a := b.ask(otherToken, "POST", "", `{"model":"gpt-a","input":"repeat all","previous_response_id":"`+mine.ID+`"`+stream+`}`)
+	for _, ask := range []string{"|", `|,"stream":true`, `|,"conversation":"conv_nope"`, "/input_tokens|", "/compact|"} {
+		path, more, _ := strings.Cut(ask, "|")
+		a := b.ask(otherToken, "POST", path, `{"model":"gpt-a","input":"repeat all","previous_response_id":"`+mine.ID+`"`+more+`}`)
 		if a.Status != 400 || deref(b.fault(a).Code) != "previous_response_not_found" || deref(b.fault(a).Param) != "previous_response_id" {
 			t.Errorf("%d %s", a.Status, a.Body)
 		}
@@ -144,8 +145,11 @@ func TestConversationsStick(t *testing.T) {
 	if n, m := len(b.u["u1"].Requests()), len(b.u["u2"].Requests()); n != 4 && m != 4 {
 		t.Errorf("%d and %d requests", n, m)
 	}
-	if a := b.ask(otherToken, "POST", "", `{"model":"round","input":"hi","conversation":"conv_1"}`); a.Status != 400 || deref(b.fault(a).Param) != "conversation" {
-		t.Errorf("%d %s", a.Status, a.Body)
+	for _, previous := range []string{"", `,"previous_response_id":"resp_nope"`} {
+		a := b.ask(otherToken, "POST", "", `{"model":"round","input":"hi","conversation":"conv_1"`+previous+`}`)
+		if a.Status != 400 || deref(b.fault(a).Param) != "conversation" || deref(b.fault(a).Code) != "previous_response_not_found" {
+			t.Errorf("%d %s", a.Status, a.Body)
+		}
 	}
 }
 
@@ -242,24 +246,6 @@ func TestStoredResponseFaults(t *testing.T) {
 	// One that failed is told as it failed.
 	f("", 200, "", mockllm.JSON(200, nil, `{"id":"resp_1","status":"failed","error":{"code":"server_error","message":"boom"}}`))
 	f("?stream=true", 200, "", sse(), mockllm.Body(mockllm.ResponseEvent(3, "response.failed", failed)))
-}
-
-// Tokens are counted and conversations compacted by the same providers.
-func TestBesideResponses(t *testing.T) {
-	b := startResponses(t, setup{})
-	if a := b.ask(userToken, "POST", "/input_tokens", `{"model":"gpt-a","input":"one two three","stream":null}`); a.Status != 200 || a.Body != `{"object":"response.input_tokens","input_tokens":4}` {
-		t.Errorf("%d %s", a.Status, a.Body)
-	}
-	old := b.read(b.make(`{"model":"only-b","input":"hi"}`))
-	if a := b.ask(userToken, "POST", "/compact", `{"model":"pool","input":"one two three","previous_response_id":"`+old.ID+`"}`); a.Status != 200 || !strings.Contains(a.Body, "response.compaction") {
-		t.Errorf("%d %s", a.Status, a.Body)
-	}
-	if n := b.requests("u2", "POST", "/v1/responses/compact"); n != 1 || b.requests("u1", "POST", "/v1/responses/input_tokens") != 1 {
-		t.Errorf("%d requests", n)
-	}
-	if rec := b.record(2); rec.Usage.Input != 4 {
-		t.Errorf("%+v", rec.Usage)
-	}
 }
 
 // A model that answers responses alone comes back by a probe that asks for one.

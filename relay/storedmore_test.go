@@ -179,3 +179,21 @@ func TestBackgroundStreamsAreBookedOnce(t *testing.T) {
 	f(0, mockllm.Body(mockllm.ResponseEvent(2, "response.completed", over)))
 	f(1, mockllm.Cut())
 }
+
+// Tokens are counted and conversations compacted by the same providers.
+func TestBesideResponses(t *testing.T) {
+	b := startResponses(t, setup{})
+	if a := b.ask(userToken, "POST", "/input_tokens", `{"model":"gpt-a","input":"one two three","stream":null}`); a.Status != 200 || a.Body != `{"object":"response.input_tokens","input_tokens":4}` {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	old := b.read(b.make(`{"model":"only-b","input":"hi"}`))
+	if a := b.ask(userToken, "POST", "/compact", `{"model":"pool","input":"one two three","previous_response_id":"`+old.ID+`"}`); a.Status != 200 || !strings.Contains(a.Body, "response.compaction") {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if n := b.requests("u2", "POST", "/v1/responses/compact"); n != 1 || b.requests("u1", "POST", "/v1/responses/input_tokens") != 1 {
+		t.Errorf("%d requests", n)
+	}
+	if rec := b.record(2); rec.Usage.Input != 4 {
+		t.Errorf("%+v", rec.Usage)
+	}
+}
