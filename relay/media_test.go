@@ -45,12 +45,13 @@ func TestSpeechFlows(t *testing.T) {
 	if seen := b.u["u1"].Requests()[0]; seen.Path != "/v1/audio/speech" || string(seen.Body) != `{"model":"gpt-a-up","input":"hello","voice":"alloy"}` {
 		t.Errorf("%s %s", seen.Path, seen.Body)
 	}
-	if r := b.record(0); r.Attempts[0].Kind != loadbalance.Success || r.Stream || r.FirstContent == 0 || r.Error != nil {
+	estimate := dialect.Usage{Input: 13, Estimated: true} // of the request's 49 bytes
+	if r := b.record(0); r.Attempts[0].Kind != loadbalance.Success || r.Stream || r.FirstContent == 0 || r.Error != nil || r.Usage != estimate {
 		t.Errorf("%+v", r)
 	}
 }
 
-// A file that broke off must not look whole: the client's connection breaks too.
+// F21: a file that broke off must not look whole: the client's connection breaks too.
 func TestCutSpeechBreaksTheConnection(t *testing.T) {
 	header := http.Header{"Content-Type": {"audio/mpeg"}}
 	f := func(kind loadbalance.Kind, message string, steps ...mockllm.Step) {

@@ -44,15 +44,18 @@ func (x *exchange) raw(c *call, resp *http.Response, head []byte) verdict {
 		n, err = in.Read(buf[:])
 		p = buf[:n]
 	}
+	whole := errors.Is(err, io.EOF)
 	switch {
-	case !errors.Is(err, io.EOF) && !x.rec.Committed:
-		return x.broken(c)
-	case !errors.Is(err, io.EOF):
-		return x.cutOff(brokenKind(c.ctx))
-	case !x.rec.Committed: // it never said anything
+	case whole && !x.rec.Committed: // it never said anything
 		return x.unreadable()
+	case !x.rec.Committed:
+		return x.broken(c)
 	}
-	x.book(c, Usage{})
+	// Bytes say nothing of tokens; what was sent for them is all that is known.
+	x.book(c, Usage{Input: tokens(x.meta.InputBytes), Estimated: true})
+	if !whole {
+		return x.cutOff(brokenKind(c.ctx))
+	}
 	return verdict{kind: loadbalance.Success}
 }
 
