@@ -228,6 +228,7 @@ func demoText(base, token string) string {
           messages=[{"role": "user", "content": "Hello"}]):
       print(chunk.choices[0].delta.content or "", end="", flush=True)
 `, base, token) +
+		"\nFrom Claude Code, whatever a model's providers speak:\n" + fmt.Sprintf("  ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=%s ANTHROPIC_MODEL=demo-smart claude\n", base, token) +
 		"\nLook:\n" + see("/health", "is everything well") + see("/metrics", "what the providers did") +
 		see("/prometheus", "the same for Prometheus") + see("/smart-ai/weights", "what smart_ai has learned") +
 		"  curl " + base + "/admin/backend-health -H 'Authorization: Bearer " + token + "'\n" +

@@ -84,6 +84,14 @@ func TestDemo(t *testing.T) {
 		t.Errorf("stream: %s", got)
 	}
 	everyFormat(t, d, run)
+	// What Claude Code would be told, but for what it says.
+	env := strings.TrimSuffix(strings.TrimSpace(d.section("From Claude Code, whatever a model's providers speak:")), " claude")
+	got = run("export " + env + `
+		curl -sN "$ANTHROPIC_BASE_URL/v1/messages?beta=true" -H "Authorization: Bearer $ANTHROPIC_AUTH_TOKEN" -H "anthropic-version: 2023-06-01" \
+			-d "{\"model\":\"$ANTHROPIC_MODEL\",\"max_tokens\":50,\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}"`)
+	if !strings.HasPrefix(got, "event: message_start\n") || !strings.HasSuffix(got, "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n") {
+		t.Errorf("messages: %s", got)
+	}
 	looks := strings.Split(d.section("Look:"), "\n")
 	if len(looks) != 5 {
 		t.Errorf("%d lines to look at", len(looks))

@@ -252,5 +252,5 @@ func (x *exchange) release() {
 		x.in.Body.Release()
 		x.in.Body = nil
 	}
-	x.translation.release()
+	x.translation.settle()
 }

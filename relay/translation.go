@@ -24,10 +24,20 @@ type translation struct {
 	meta   dialect.Meta
 }
 
+// release gives the chat request back.
 func (t *translation) release() {
 	if t != nil && t.in.Body != nil {
 		t.in.Body.Release()
 		t.in.Body = nil
+	}
+}
+
+// settle ends what needs the request itself: its answer has begun.
+func (t *translation) settle() {
+	t.release()
+	if t != nil && t.chat != nil {
+		t.chat.Settle()
+		t.req = nil
 	}
 }
 
@@ -52,6 +62,10 @@ func (x *exchange) translate(c *call) error {
 			return err
 		}
 		x.translation = &translation{req: req}
+		if !x.mayPass() { // all targets get it in the other form
+			x.in.Body.Release()
+			x.in.Body = nil
+		}
 	}
 	t := x.translation
 	model := c.t.listing.Model
@@ -76,6 +90,22 @@ func (x *exchange) translate(c *call) error {
 	}
 	c.in, c.meta, c.chat = &t.in, &t.meta, t.chat
 	return nil
+}
+
+// mayPass reports whether a backend that the request may still come to takes it
+// as it is.
+func (x *exchange) mayPass() bool {
+	for _, m := range [...]*Model{x.model, x.fallback()} {
+		if m == nil {
+			continue
+		}
+		for i := range m.targets {
+			if m.targets[i].up.dialect.Serves(dialect.Messages) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // encoded notes what encoding the request had to leave out.

@@ -31,7 +31,7 @@ func (c *Chat) Answer(body []byte, model []byte, u dialect.Usage) ([]byte, error
 	}
 	w := &writer{dst: make([]byte, 0, len(body)+512)}
 	w.dst = append(append(w.dst, head(gjson.GetBytes(body, "id").Str, model)...), '[')
-	if thought := reasoning(m); thought != "" && c.in.ShowsThinking() {
+	if thought := reasoning(m); thought != "" && c.thinks {
 		w.block(append(chat.AppendText([]byte(`{"type":"thinking","thinking":`), thought), `,"signature":""}`...))
 	}
 	refusal := m.Get("refusal").String()
@@ -66,7 +66,10 @@ const bytesPerToken = 4
 
 // estimate is the usage of an answer whose provider does not tell it.
 func (c *Chat) estimate(output int) dialect.Usage {
-	return dialect.Usage{Input: c.in.Tokens(), Output: (output + bytesPerToken - 1) / bytesPerToken, Estimated: true}
+	if c.in != nil {
+		c.tokens = c.in.Tokens()
+	}
+	return dialect.Usage{Input: c.tokens, Output: (output + bytesPerToken - 1) / bytesPerToken, Estimated: true}
 }
 
 // writer writes a message's content.

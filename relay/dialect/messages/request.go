@@ -12,6 +12,7 @@
 package messages
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -24,14 +25,15 @@ import (
 
 // Request is one request in the Messages format. It is immutable.
 type Request struct {
-	in wire
+	in   wire
+	size int // of the body, in bytes
 }
 
 // Parse reads a request body that relay has scanned: one JSON object without
 // duplicate names. The error is an *apierror.Error, a 400 that names what is
 // wrong with which parameter. The result shares no memory with body.
 func Parse(body []byte) (*Request, error) {
-	r := &Request{}
+	r := &Request{size: len(body)}
 	if err := json.Unmarshal(body, &r.in); err != nil {
 		return nil, chat.Invalid(err)
 	}
@@ -52,9 +54,23 @@ type Chat struct {
 	// Dropped are the request's parameters that the chat format cannot carry.
 	Dropped []string
 
-	in    *Request
-	names names
+	in     *Request // nil after Settle
+	thinks bool     // the answer may hold reasoning
+	tokens int      // of the request, about; set by Settle
+	names  names
 }
+
+// Settle lets go of a large request, of which only its length in tokens may
+// still be asked for. Nothing is made of it any more.
+func (c *Chat) Settle() {
+	if c.in != nil && c.in.size > large {
+		c.tokens, c.in, c.Body = c.in.Tokens(), nil, nil
+	}
+}
+
+// large is a request, in bytes, that is not worth its memory until the end of
+// the answer. A smaller one is not worth counting.
+const large = 256 << 10
 
 // LeftOut is what could not be carried, given what the provider's dialect left
 // out of the chat request.
@@ -111,11 +127,14 @@ func (r *Request) Chat(model, effort string) (*Chat, error) {
 		e.dropped = append(e.dropped, "output_config.effort")
 	}
 	e.dropped = append(e.dropped, slices.Collect(maps.Keys(r.unknown()))...)
-	body, err := json.Marshal(&e.out)
-	if err != nil {
+	// With images it is as large as the other form. The encoder doubles a buffer
+	// that is three quarters full.
+	var body bytes.Buffer
+	body.Grow(r.size + r.size/2 + 512)
+	if err := json.MarshalWrite(&body, &e.out); err != nil {
 		return nil, chat.Refuse("", "the request cannot be put into OpenAI's format")
 	}
-	return &Chat{Body: body, Dropped: chat.Dropped(e.dropped), in: r, names: e.names}, nil
+	return &Chat{Body: body.Bytes(), Dropped: chat.Dropped(e.dropped), in: r, thinks: r.ShowsThinking(), names: e.names}, nil
 }
 
 // unknown are the top-level members that have no place in the chat format.

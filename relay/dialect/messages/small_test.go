@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 )
 
@@ -167,5 +168,24 @@ func TestReasoningNotAskedFor(t *testing.T) {
 	got, err := c.Answer([]byte(`{"choices":[{"message":{"reasoning_content":"hm","content":"a"}}]}`), []byte(`"m"`), dec.Usage())
 	if err != nil || strings.Contains(string(got), "thinking") {
 		t.Errorf("%s %v", got, err)
+	}
+}
+
+// A request that was let go is as long as it was.
+func TestSettle(t *testing.T) {
+	body := `{"messages":[{"role":"user","content":"` + strings.Repeat("some words ", 40<<10) + `"}]}`
+	c, err := toChat([]byte(body), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const answer = `{"id":"a","choices":[{"message":{"content":"x"}}]}`
+	before, err := c.Answer([]byte(answer), []byte(`"m"`), dialect.Usage{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Settle()
+	after, err := c.Answer([]byte(answer), []byte(`"m"`), dialect.Usage{})
+	if err != nil || string(before) != string(after) || c.Body != nil || strings.Contains(string(after), `"input_tokens":0,`) {
+		t.Errorf("%s\nbecame %s, %v", before, after, err)
 	}
 }

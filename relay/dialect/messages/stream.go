@@ -10,7 +10,7 @@ import (
 // stream that was asked for the usage, into the events of one message. Model is
 // the name that the message must carry, as JSON.
 func (c *Chat) Stream(in dialect.StreamDecoder, model []byte) dialect.StreamDecoder {
-	d := &decoder{chat: c, in: in, model: model, blocks: blocks{chat: c}, thinks: c.in.ShowsThinking()}
+	d := &decoder{chat: c, in: in, model: model, blocks: blocks{chat: c}}
 	if bare, ok := in.(dialect.BareDecoder); ok {
 		return &bareDecoder{d, bare}
 	}
@@ -19,10 +19,9 @@ func (c *Chat) Stream(in dialect.StreamDecoder, model []byte) dialect.StreamDeco
 
 // decoder puts chunks into events.
 type decoder struct {
-	chat   *Chat
-	in     dialect.StreamDecoder
-	model  []byte
-	thinks bool
+	chat  *Chat
+	in    dialect.StreamDecoder
+	model []byte
 
 	begun   bool
 	refused bool
@@ -83,7 +82,7 @@ func (d *decoder) take(dst []byte, k *chunk) []byte {
 	if d.finish != "" {
 		return dst
 	}
-	if thought := k.reasoning; d.thinks {
+	if thought := k.reasoning; d.chat.thinks {
 		if thought.IsZero() {
 			thought = k.thought
 		}
