@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +61,14 @@ func (w *arrivals) Flush() {
 	w.pending.Reset()
 }
 
+// ownExchanges keeps a bubble's exchanges and those of other tests apart: a timer
+// that was made on one side cannot be set on the other.
+func ownExchanges(t *testing.T) {
+	none := func() { exchanges = sync.Pool{New: exchanges.New} }
+	none()
+	t.Cleanup(none)
+}
+
 // serveTimed serves one stream of n pieces of text, gap apart, that begins
 // after a second, and says when each piece was to come.
 func serveTimed(t *testing.T, n int, gap time.Duration) (w *arrivals, due []time.Time) {
@@ -73,7 +82,7 @@ func serveTimed(t *testing.T, n int, gap time.Duration) (w *arrivals, due []time
 	s.at = append(s.at, time.Second+time.Duration(n)*gap)
 	g, rt := benchGateway(t, config.TypeOpenAI, s)
 	g.burst = burstGap
-	rt.limits.readOn = true // the exchange, whose timer is the bubble's, is not used again
+	ownExchanges(t)
 	user, _ := rt.Keys.Lookup("token-of-the-benchmark")
 	begun := time.Now()
 	rec := Record{User: user, Start: begun}
