@@ -30,11 +30,11 @@ func transcript(provider string) string {
 }
 
 // mediaWorld is Berry in front of an OpenAI and an Azure provider, each with a model of its name. Behind the model
-// "pool" the first of two providers is down, behind "cut" speech and pictures break off.
+// "pool" the first of two providers is down, behind "cut" speech and pictures break off, which must not open its breaker.
 func mediaWorld(t *testing.T) (berry *server, ups map[string]*mockllm.Server) {
 	t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "[settings]\nbind_address = \"127.0.0.1:0\"\nhealth_check_interval_seconds = 0\n[users.client]\ntoken = %q\n", token)
+	fmt.Fprintf(&b, "[settings]\nbind_address = \"127.0.0.1:0\"\nhealth_check_interval_seconds = 0\ncircuit_breaker_failure_threshold = 100\n[users.client]\ntoken = %q\n", token)
 	add := func(name, config string, behaviour mockllm.Behaviour, script mockllm.Script) {
 		up := mockllm.Start(t, script)
 		behaviour.Name, behaviour.Key, behaviour.Models = name, mediaKey, []string{"up-" + name}
