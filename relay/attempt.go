@@ -77,11 +77,11 @@ func (x *exchange) attempt(try try) (v verdict) {
 // call sends the request and judges what comes.
 func (x *exchange) call(c *call) verdict {
 	if err := x.prepare(c); err != nil {
-		return verdict{kind: loadbalance.Caller, err: clientFault(err)}
+		return x.unsaid(c, err)
 	}
 	req, err := c.t.up.dialect.Encode(c.ctx, c.in)
 	if err != nil {
-		return verdict{kind: loadbalance.Caller, err: clientFault(err)}
+		return x.unsaid(c, err)
 	}
 	x.encoded(c)
 	resp, err := c.t.up.transport.RoundTrip(req)
@@ -175,6 +175,9 @@ func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdic
 	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0
 	v.err = clientError(v.kind, fault, v.wait)
 	v.tooLong = v.kind == loadbalance.Caller && tooLong(fault)
+	if v.tooLong && x.format == FormatAnthropic {
+		fault.Code = messages.TooLong
+	}
 	return v
 }
 

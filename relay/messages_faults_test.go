@@ -164,3 +164,54 @@ func TestMessagesKeepAlive(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Clients shorten a conversation when they read Anthropic's words for a prompt
+// that is too long.
+func TestMessagesTooLong(t *testing.T) {
+	b := startFormats(t, map[string]mockllm.Script{
+		"u1": always(mockllm.JSON(400, nil, mockllm.Fault("This model's maximum context length is 9 tokens.", "invalid_request_error", "messages", ""))),
+		"c":  always(mockllm.JSON(400, nil, mockllm.ClaudeFault("invalid_request_error", "prompt is too long: 10 tokens > 9 maximum"))),
+	})
+	f := func(model, want string) {
+		t.Helper()
+		a := b.postTo(dialect.Messages, say(model, ""))
+		if got := readClaudeFault(t, a.Body); a.Status != 400 || got.Error.Message != want {
+			t.Errorf("%s: %d %s", model, a.Status, a.Body)
+		}
+	}
+	f("gpt-a", "prompt is too long: This model's maximum context length is 9 tokens.")
+	f("claude-x", "prompt is too long: 10 tokens > 9 maximum")
+}
+
+// What only Anthropic's format can say goes to a backend that speaks it, if the model has one.
+func TestMessagesThatOnlyOneFormatSays(t *testing.T) {
+	const tool = `,"tools":[{"type":"bash_20250124","name":"bash"}]`
+	scripts := map[string]mockllm.Script{
+		"c":  always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"from c"}]`, "end_turn"))),
+		"u1": always(mockllm.JSON(200, nil, mockllm.Completion("from u1", 1, 1))),
+		"u2": always(mockllm.JSON(200, nil, mockllm.Completion("from u2", 1, 1))),
+	}
+	b := startFormats(t, scripts)
+	if a := b.postTo(dialect.Messages, say("reverse", tool)); a.Status != 200 || !strings.Contains(a.Body, "from c") {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if n := b.u["u2"].Count(); n != 0 {
+		t.Errorf("u2 was asked %d times for what it cannot be asked", n)
+	}
+	if s := b.record(0); len(s.Attempts) != 2 || s.Attempts[0].Kind != loadbalance.Caller {
+		t.Errorf("%+v", s.Attempts)
+	}
+	if a := b.postTo(dialect.Messages, say("pool", tool)); a.Status != 400 || !strings.Contains(a.Body, "bash_20250124") {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if s := b.record(1); len(s.Attempts) != 1 {
+		t.Errorf("%d attempts where no backend can be asked", len(s.Attempts))
+	}
+	// If that one fails, its failure is the answer.
+	scripts["c"] = always(mockllm.JSON(529, nil, mockllm.ClaudeFault("overloaded_error", "Overloaded")))
+	b = startFormats(t, scripts)
+	a := b.postTo(dialect.Messages, say("reverse", tool))
+	if got := readClaudeFault(t, a.Body); got.Error.Type != "overloaded_error" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
@@ -168,6 +169,13 @@ func (x *exchange) count() {
 		_, err = x.w.Write(body)
 	})
 	x.clientLeft = err != nil
+}
+
+// unsaid is the verdict on a request that could not be put into the target's
+// form. Where another backend takes it as it is, that one is asked.
+func (x *exchange) unsaid(c *call, err error) verdict {
+	other := x.rec.Endpoint == dialect.Messages && !c.t.up.dialect.Serves(dialect.Messages)
+	return verdict{kind: loadbalance.Caller, err: clientFault(err), unoffered: other && x.mayPass()}
 }
 
 // clientFault is what the client is told of a request that could not be put

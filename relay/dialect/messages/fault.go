@@ -3,6 +3,7 @@ package messages
 import (
 	"cmp"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -24,10 +25,20 @@ type fault struct {
 	Code    string `json:"code,omitempty"` // Berry's own addition
 }
 
+// TooLong is the code of a prompt that is too long for the model.
+const TooLong = "context_length_exceeded"
+
+// tooLong are the words in which Anthropic says so: clients look for them, and
+// shorten the conversation.
+const tooLong = "prompt is too long"
+
 // Fault is e as the body of an error answer, on one line. What an upstream
 // wrote in its own form is not in it; its message is.
 func Fault(e *apierror.Error, requestID string) []byte {
 	message := cmp.Or(e.Message, http.StatusText(e.Status), "the request failed")
+	if e.Code == TooLong && !strings.Contains(strings.ToLower(message), tooLong) {
+		message = tooLong + ": " + message
+	}
 	b, err := json.Marshal(envelope{"error", fault{typeOf(e.Status), message, e.Code}, requestID}, json.Deterministic(true))
 	if err != nil { // not UTF-8
 		return []byte(`{"type":"error","error":{"type":"api_error","message":"the request failed"}}`)

@@ -84,6 +84,10 @@ func TestFault(t *testing.T) {
 	typed(529, "overloaded_error")
 	f(&apierror.Error{Status: 404, Code: "model_not_found", Message: "no \"x\"", Raw: []byte(`{"error":"other"}`)},
 		`{"type":"error","error":{"type":"not_found_error","message":"no \"x\"","code":"model_not_found"},"request_id":"req_1"}`)
+	f(&apierror.Error{Status: 400, Code: messages.TooLong, Message: "at most 9 tokens"},
+		`{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: at most 9 tokens","code":"context_length_exceeded"},"request_id":"req_1"}`)
+	f(&apierror.Error{Status: 400, Code: messages.TooLong, Message: "Prompt is too long: 10 > 9"},
+		`{"type":"error","error":{"type":"invalid_request_error","message":"Prompt is too long: 10 > 9","code":"context_length_exceeded"},"request_id":"req_1"}`)
 	f(&apierror.Error{Status: 503}, `{"type":"error","error":{"type":"overloaded_error","message":"Service Unavailable"},"request_id":"req_1"}`)
 	f(&apierror.Error{Status: 400, Message: "bad \xff"}, `{"type":"error","error":{"type":"api_error","message":"the request failed"}}`)
 	frame := string(messages.AppendFault([]byte("x"), &apierror.Error{Status: 503, Message: "m"}, ""))
