@@ -17,6 +17,9 @@ import (
 // anchor pins the request to the provider that keeps what it goes on from.
 func (x *exchange) anchor() *apierror.Error {
 	s := &x.in.Scan
+	if !x.rec.Endpoint.Continues() {
+		return nil
+	}
 	for _, from := range [...]struct{ param, id string }{{"previous_response_id", s.Previous}, {"conversation", s.Conversation}} {
 		if from.id == "" {
 			continue
