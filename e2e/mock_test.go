@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +114,19 @@ func TestMockIsGemini(t *testing.T) {
 		}
 		equal(t, "text", text.String(), answer)
 		equal(t, "finish", last.Candidates[0].FinishReason, genai.FinishReasonStop)
+	})
+	// Google's own SDK asks as Berry does: in a batch, at this address.
+	t.Run("vectors", func(t *testing.T) {
+		got, err := c.Models.EmbedContent(within(t), f.model("text"), append(genai.Text("a"), genai.Text("b")...),
+			&genai.EmbedContentConfig{OutputDimensionality: genai.Ptr[int32](4)})
+		if err != nil || len(got.Embeddings) != 2 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		for i, text := range []string{"a", "b"} {
+			if want := mockllm.Vector(text, 4); !slices.Equal(got.Embeddings[i].Values, want) {
+				t.Errorf("%v, want %v", got.Embeddings[i].Values, want)
+			}
+		}
 	})
 	t.Run("models", func(t *testing.T) {
 		m, err := c.Models.List(within(t), nil)

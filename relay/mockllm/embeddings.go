@@ -130,6 +130,7 @@ func geminiEmbeddings(b *Behaviour, r *Seen, model string) []Step {
 		Requests []struct {
 			Model   string `json:"model"`
 			Content struct {
+				Role  string `json:"role"`
 				Parts []struct {
 					Text *string `json:"text"`
 				} `json:"parts"`
