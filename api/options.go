@@ -22,7 +22,8 @@ type Options struct {
 	LogFilter string
 	// Strategy makes a strategy of the embedder's own for a name in the
 	// configuration; false falls back to the built-in ones. It is called for each
-	// model that is built, which in a reload are those that it changes; nil means
+	// model that is built, which in a reload are those that it changes, and again
+	// for each part of its listings that alone serves some endpoint; nil means
 	// built-in ones only.
 	Strategy func(name string) (loadbalance.Strategy, bool)
 	// Authenticator replaces the token list; nil means the token list.

@@ -21,8 +21,9 @@ type Options struct {
 	// Version goes into the User-Agent that upstreams see; "" means "dev".
 	Version string
 	// Strategy makes a strategy of the embedder's own for a name; false falls
-	// back to the built-in ones. Called for each model that is built: a reload
-	// does not build those that it does not change. May be nil.
+	// back to the built-in ones. Called for each model that is built, and again
+	// for each part of its listings that alone serves some endpoint: a reload
+	// does not build the models that it does not change. May be nil.
 	Strategy func(name string) (loadbalance.Strategy, bool)
 	// HeaderHold is how long a stream's header waits for the first content;
 	// past it the client gets a 200 and comments, and a failure from then on
