@@ -193,3 +193,31 @@ func TestSettle(t *testing.T) {
 		t.Errorf("%s\nbecame %s, %v", before, after, err)
 	}
 }
+
+// A tool is strict where OpenAI takes its schema so, and only there.
+func TestStrict(t *testing.T) {
+	f := func(schema string, want bool) {
+		t.Helper()
+		c, err := toChat([]byte(`{"messages":[{"role":"user","content":"a"}],"tools":[{"name":"f","strict":true,"input_schema":`+schema+`}]}`), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(c.Body), `"strict":true`); got != want {
+			t.Errorf("%s: %v", schema, got)
+		}
+	}
+	const none = `"additionalProperties":false`
+	f(`{"type":"object"}`, true)
+	f(`{"type":"object","properties":{},`+none+`}`, true)
+	f(`{"type":"object","properties":{}}`, false)
+	f(`{"properties":{"a":{}},`+none+`}`, false)
+	f(`{"properties":{"a":{}},`+none+`,"required":["a"]}`, true)
+	f(`{"required":["b","a"],"properties":{"a":{},"b":{"type":"string"}},`+none+`}`, true)
+	f(`{"required":["a",1],"properties":{"a":{},"b":{}},`+none+`}`, false)
+	f(`{"properties":{"a":{}},"additionalProperties":{},"required":["a"]}`, false)
+	f(`{"type":"array","items":{"properties":{"a":{}},"required":["a"]}}`, false)
+	f(`{"anyOf":[{"type":"null"},{"properties":{"a":{}},`+none+`,"required":["a"]}]}`, true)
+	f(`{"anyOf":[{"type":"null"},{"properties":{"a":{}},`+none+`}]}`, false)
+	f(`{"properties":{"properties":{"type":"string"}},"required":["properties"],`+none+`}`, true)
+	f(`{"properties":{"x":{"properties":{"y":{}}}},"required":["x"],`+none+`}`, false)
+}
