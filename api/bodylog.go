@@ -11,7 +11,7 @@ import (
 const loggedBody = 8 << 10
 
 // serveRecorded is relay with settings.log_request_body or log_response_body on.
-func (x *exchange) serveRecorded(w http.ResponseWriter) {
+func (x *exchange) serveRecorded(w http.ResponseWriter, serve serving) {
 	st := x.view.settings
 	var asked, answered clipping
 	r := x.r
@@ -23,7 +23,7 @@ func (x *exchange) serveRecorded(w http.ResponseWriter) {
 		w = &recordedWriter{w, &answered}
 	}
 	defer x.logBodies(&asked, &answered) // also of an answer that Serve breaks off
-	x.server.gateway.Serve(w, r, x.view.rt, &x.rec)
+	serve(x.server.gateway, w, r, x.view.rt, &x.rec)
 }
 
 // logBodies writes the line that shows bodies.

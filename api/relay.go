@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/PPKunOfficial/berry-api/relay"
+)
 
 // relay has the request answered by a backend of the model that it names.
 func (x *exchange) relay() {
@@ -9,11 +13,19 @@ func (x *exchange) relay() {
 		x.rec.Decision = &d.pick
 		defer x.server.decisions.keep(d, &x.rec)
 	}
+	x.carry((*relay.Gateway).Serve)
+}
+
+// serving is how relay serves a request.
+type serving func(*relay.Gateway, http.ResponseWriter, *http.Request, *relay.Runtime, *relay.Record)
+
+// carry serves the request, and notes the bodies if they are to be logged.
+func (x *exchange) carry(serve serving) {
 	w := x.relayed()
 	if x.view.bodies {
-		x.serveRecorded(w)
+		x.serveRecorded(w, serve)
 	} else {
-		x.server.gateway.Serve(w, x.r, x.view.rt, &x.rec)
+		serve(x.server.gateway, w, x.r, x.view.rt, &x.rec)
 	}
 	if x.rec.Error != nil {
 		x.clumps.letGo()

@@ -33,8 +33,5 @@ func (x *exchange) stored() {
 	x.leaveBody()
 	_, rest, _ := strings.Cut(x.r.URL.Path, "/"+dialect.Responses.Path()+"/")
 	x.rec.Stored.ID, x.rec.Stored.Action, _ = strings.Cut(rest, "/")
-	x.server.gateway.ServeStored(x.relayed(), x.r, x.view.rt, &x.rec)
-	if x.rec.Error != nil {
-		x.clumps.letGo()
-	}
+	x.carry((*relay.Gateway).ServeStored)
 }

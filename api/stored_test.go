@@ -88,3 +88,16 @@ func TestStoredResponses(t *testing.T) {
 		t.Errorf("%v", lines)
 	}
 }
+
+// Bodies are logged where the configuration asks for it, of what is kept too.
+func TestStoredResponsesAreLogged(t *testing.T) {
+	b := start(t, setup{settings: "log_response_body = true\n", one: mockllm.Leave})
+	id := b.made(annToken, helloResponse)
+	if a := b.ask("GET", "/v1/responses/"+id, annToken); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	lines := b.lines("Bodies")
+	if len(lines) != 2 || !strings.Contains(lines[1].raw, id) || !strings.Contains(lines[1].raw, "Hello") {
+		t.Errorf("%v", lines)
+	}
+}
