@@ -105,3 +105,12 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 	}
 	return context.WithValue(ctx, connectionKey{}, c)
 }
+
+// breakOff lets the client of an answer that broke off see that. Over HTTP/1.0 an
+// answer of unknown length ends with its connection, however that ends but for a
+// reset; net/http closes it in order.
+func breakOff(r *http.Request) {
+	if conn, ok := r.Context().Value(connectionKey{}).(*watchedConn); ok && !r.ProtoAtLeast(1, 1) {
+		conn.reset()
+	}
+}

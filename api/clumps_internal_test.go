@@ -2,11 +2,13 @@ package api
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -92,7 +94,10 @@ func TestHeldWrites(t *testing.T) {
 		"read":          func() { _, _ = c.Read(nil) },
 		"read deadline": func() { _ = c.SetReadDeadline(time.Time{}) },
 		"deadline":      func() { _ = c.SetDeadline(time.Time{}) },
-		"close":         func() { _ = c.Close() },
+		// Where the next request has come already net/http sets no deadline for
+		// reading, and a closing TLS connection sets one that is over.
+		"write deadline": func() { _ = c.SetWriteDeadline(time.Time{}) },
+		"close":          func() { _ = c.Close() },
 	} {
 		c.hold()
 		say("a")
@@ -147,6 +152,73 @@ func TestCloseEndsAStuckWrite(t *testing.T) {
 	if err := <-stuck; err == nil {
 		t.Error("a write on a closed connection succeeds")
 	}
+}
+
+// An answer's end is sent on a connection that is closed behind it, also where
+// more came from the client meanwhile, with which net/http reads no further.
+func TestClosedBehindTheEnd(t *testing.T) {
+	quietGin()
+	e := gin.New()
+	more, text := make(chan struct{}), strings.Repeat("last ", 3000)
+	e.POST("/", func(c *gin.Context) {
+		_, _ = io.Copy(io.Discard, c.Request.Body)
+		var w clumpWriter
+		if !w.over(c.Writer, c.Request) {
+			t.Error("no connection of its own")
+		}
+		_ = w.FlushError()
+		<-more
+		_, _ = io.WriteString(&w, text)
+	})
+	s := httptest.NewUnstartedServer(e)
+	s.Config.ConnContext = withConnection
+	under := readOn{s.Listener, make(chan struct{}, 64)}
+	s.Listener = watched{under}
+	s.StartTLS()
+	defer s.Close()
+	c, err := tls.Dial("tcp", under.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for len(under.read) > 0 {
+		<-under.read
+	}
+	fmt.Fprint(c, "G")
+	<-under.read
+	close(more)
+	if got, err := io.ReadAll(res.Body); err != nil || string(got) != text {
+		t.Errorf("%v, %d bytes", err, len(got))
+	}
+}
+
+// readOn is a listener whose connections tell when something was read.
+type readOn struct {
+	net.Listener
+	read chan struct{}
+}
+
+func (l readOn) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return readOnConn{c, l.read}, err
+}
+
+type readOnConn struct {
+	net.Conn
+	read chan struct{}
+}
+
+func (c readOnConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.read <- struct{}{}
+	}
+	return n, err
 }
 
 // counted is a listener whose connections note their writes.

@@ -19,6 +19,9 @@ const (
 	// streamPatience is how long a client over HTTP/2 may take for an answer that
 	// is not relayed.
 	streamPatience = time.Minute
+	// closePatience is how long a client may take for what is sent when its
+	// connection is closed.
+	closePatience = 5 * time.Second
 	// stallPiece is how much of a large write has the limit to itself.
 	stallPiece = 64 << 10
 )
@@ -39,8 +42,9 @@ func (l watched) Accept() (net.Conn, error) {
 // with it a handler and its upstream call.
 //
 // Between hold and release it gathers what is written. net/http does not tell
-// when an answer's end is written, but from there it goes on to the next
-// request: any read, read deadline or close sends what is held.
+// when an answer's end is written, but from there it takes back the deadline for
+// writing, and goes on to the next request or closes: any deadline, read or
+// close sends what is held. TLS closes with a write behind which nothing goes out.
 type watchedConn struct {
 	net.Conn
 
@@ -133,6 +137,7 @@ func (c *watchedConn) Close() error {
 	// One that is sending just now may be waiting for a client that does not
 	// read; closing ends that.
 	if c.holds.Load() && c.writing.TryLock() {
+		_ = c.setWriteDeadline(time.Now().Add(closePatience))
 		_ = c.sendHeld() // the connection ends either way
 		c.writing.Unlock()
 	}
@@ -166,6 +171,12 @@ func (c *watchedConn) arm() {
 // SetWriteDeadline sets a deadline in place of the limit; the zero time brings
 // the limit back.
 func (c *watchedConn) SetWriteDeadline(t time.Time) error {
+	err := c.setWriteDeadline(t)
+	c.ended()
+	return err
+}
+
+func (c *watchedConn) setWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.other, c.armed = !t.IsZero(), time.Time{}
@@ -178,6 +189,14 @@ func (c *watchedConn) SetDeadline(t time.Time) error {
 		return err
 	}
 	return c.SetReadDeadline(t)
+}
+
+// reset breaks the connection so that its client cannot take what it has for all.
+func (c *watchedConn) reset() {
+	if tcp, ok := c.Conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = tcp.SetLinger(0) // fails on a closed connection, which is as good
+	}
+	_ = c.Conn.Close()
 }
 
 // patientWriter does for one answer over HTTP/2 what watchedConn does for a

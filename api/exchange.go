@@ -86,10 +86,12 @@ func (x *exchange) end() {
 	s, status, took := x.server, x.status(), time.Since(x.rec.Start)
 	x.route.series.observe(status, took)
 	x.log(status, took)
+	r := x.r
 	*x = exchange{server: s}
 	s.exchanges.Put(x)
 	s.left()
 	if abort {
+		breakOff(r)
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -3,8 +3,10 @@ package api_test
 import (
 	"bytes"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -102,6 +104,7 @@ func TestCutSpeech(t *testing.T) {
 	}
 	f(&http.Transport{}, 1)
 	f(&http.Transport{ForceAttemptHTTP2: true}, 2)
+	oldClient(t, b.srv.Addr().String(), true)
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -110,10 +113,35 @@ func TestCutSpeech(t *testing.T) {
 			t.Errorf("%s", l.raw)
 		}
 	}
-	if n := len(b.lines("Bodies")); n != 2 {
+	if n := len(b.lines("Bodies")); n != 3 {
 		t.Errorf("%d lines of bodies", n)
 	}
 	if !strings.Contains(b.log.String(), "stream_interrupted") {
 		t.Errorf("the log does not tell: %s", b.log)
+	}
+}
+
+// Over HTTP/1.0 the answer's end is its connection's, which therefore breaks.
+func TestCutSpeechToAnOldClient(t *testing.T) {
+	cut := mockllm.Always(mockllm.Header(200, http.Header{"Content-Type": {"audio/mpeg"}}), mockllm.Body("some"), mockllm.Cut())
+	b := start(t, setup{one: cut, two: cut})
+	oldClient(t, b.srv.Addr().String(), false)
+}
+
+// oldClient asks for speech over HTTP/1.0 that breaks off.
+func oldClient(t *testing.T, address string, secure bool) {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if secure {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+	}
+	defer c.Close()
+	const body = `{"model":"pool","input":"x"}`
+	fmt.Fprintf(c, "POST /v1/audio/speech HTTP/1.0\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", annToken, len(body), body)
+	if got, err := io.ReadAll(c); err == nil {
+		t.Errorf("a cut answer looks whole over HTTP/1.0: %q", got)
 	}
 }
