@@ -98,9 +98,14 @@ func (e *encoding) searchResult(b *block, at string) ([]part, error) {
 	return append(textPart(head), parts...), nil
 }
 
+// all is what a document or a search result holds: texts and images, nothing
+// that holds something itself.
 func (e *encoding) all(c content, at string) ([]part, error) {
 	var all []part
 	for i := range c {
+		if kind := c[i].Type; kind != blockText && kind != blockImage {
+			return nil, notHere(at, i, &c[i])
+		}
 		parts, err := e.part(&c[i], fmt.Sprintf("%s[%d]", at, i))
 		if err != nil {
 			return nil, err
