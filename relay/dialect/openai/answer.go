@@ -76,7 +76,7 @@ func (a *answer) member(c *cursor.Cursor, key []byte, k keep) bool {
 		var ok bool
 		if c.Peek() == '{' {
 			a.hasUsage = true
-			ok = a.readUsage(c)
+			ok = readUsage(c, &a.usage, chatUsage)
 		} else {
 			_, ok = c.Value()
 		}
@@ -204,38 +204,6 @@ func (a *answer) part(c *cursor.Cursor) bool {
 		a.pieces += 2 // never the one text of a shape
 	}
 	return true
-}
-
-// readUsage takes the object usage.
-func (a *answer) readUsage(c *cursor.Cursor) bool {
-	u := &a.usage
-	return c.Object(func(key []byte) bool {
-		switch string(key) {
-		case "prompt_tokens":
-			return c.Into(&u.Input)
-		case "completion_tokens":
-			return c.Into(&u.Output)
-		case "prompt_tokens_details":
-			return c.Details(func(key []byte) *int {
-				switch string(key) {
-				case "cached_tokens":
-					return &u.CachedInput
-				case "cache_write_tokens":
-					return &u.CacheWrite
-				}
-				return nil
-			})
-		case "completion_tokens_details":
-			return c.Details(func(key []byte) *int {
-				if string(key) == "reasoning_tokens" {
-					return &u.Reasoning
-				}
-				return nil
-			})
-		}
-		_, ok := c.Value()
-		return ok
-	})
 }
 
 // allEnded reports whether at least one choice began and every one that did has ended.

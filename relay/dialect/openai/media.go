@@ -39,7 +39,7 @@ func (a *media) member(c *cursor.Cursor, key []byte) bool {
 	first := c.Peek()
 	if string(key) == "usage" && first == '{' {
 		a.hasUsage = true
-		return a.readUsage(c)
+		return readUsage(c, &a.usage, newerUsage) // one of type "duration" has no tokens
 	}
 	span, ok := c.Value()
 	switch string(key) {
@@ -63,28 +63,6 @@ func (a *media) member(c *cursor.Cursor, key []byte) bool {
 		a.text = first == '"'
 	}
 	return ok
-}
-
-// readUsage takes the object usage. One of type "duration" has no tokens.
-func (a *media) readUsage(c *cursor.Cursor) bool {
-	u := &a.usage
-	return c.Object(func(key []byte) bool {
-		switch string(key) {
-		case "input_tokens":
-			return c.Into(&u.Input)
-		case "output_tokens":
-			return c.Into(&u.Output)
-		case "input_tokens_details":
-			return c.Details(func(key []byte) *int {
-				if string(key) == "cached_tokens" {
-					return &u.CachedInput
-				}
-				return nil
-			})
-		}
-		_, ok := c.Value()
-		return ok
-	})
 }
 
 // decodeMedia is Decode for an answer with images or a transcript.

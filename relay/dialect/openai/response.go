@@ -115,34 +115,7 @@ func (r *response) readUsage(c *cursor.Cursor) bool {
 		_, ok := c.Value()
 		return ok
 	}
-	u := &r.usage
-	return c.Object(func(key []byte) bool {
-		switch string(key) {
-		case "input_tokens":
-			return c.Into(&u.Input)
-		case "output_tokens":
-			return c.Into(&u.Output)
-		case "input_tokens_details":
-			return c.Details(func(key []byte) *int {
-				switch string(key) {
-				case "cached_tokens":
-					return &u.CachedInput
-				case "cache_write_tokens":
-					return &u.CacheWrite
-				}
-				return nil
-			})
-		case "output_tokens_details":
-			return c.Details(func(key []byte) *int {
-				if string(key) == "reasoning_tokens" {
-					return &u.Reasoning
-				}
-				return nil
-			})
-		}
-		_, ok := c.Value()
-		return ok
-	})
+	return readUsage(c, &r.usage, newerUsage)
 }
 
 // says is r in words; data is what was walked.
