@@ -170,7 +170,7 @@ func TestP39OtherFormat(t *testing.T) {
 		`{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,aWltZw=="}}]},` +
 		`{"role":"assistant","content":null,"tool_calls":[{"id":"toolu_1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},` +
 		`{"role":"tool","content":"Error: bad","tool_call_id":"toolu_1"},{"role":"user","content":"go on"}],` +
-		`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"max_completion_tokens":99,"reasoning_effort":"high","user":"u"}`
+		`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"max_completion_tokens":99,"reasoning_effort":"high"}`
 	const out = `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"ok","reasoning_content":"hm"},"finish_reason":"stop"}],` +
 		`"usage":{"prompt_tokens":30,"completion_tokens":7,"total_tokens":37,"prompt_tokens_details":{"cached_tokens":20}}}`
 	const message = `{"id":"msg_1","type":"message","role":"assistant","model":"gpt-a","content":[{"type":"thinking","thinking":"hm","signature":""},{"type":"text","text":"ok"}],"stop_reason":"end_turn","stop_sequence":null,` +
@@ -180,7 +180,7 @@ func TestP39OtherFormat(t *testing.T) {
 	if d := cmp.Diff(message, a.Body); d != "" || a.Status != 200 || a.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%d (-want +got):\n%s", a.Status, d)
 	}
-	if got := a.Header.Get("X-Berry-Dropped-Params"); got != "top_k" {
+	if got := a.Header.Get("X-Berry-Dropped-Params"); got != "metadata.user_id,top_k" {
 		t.Errorf("dropped %q", got)
 	}
 	if d := cmp.Diff(want, string(b.u["u1"].Requests()[0].Body)); d != "" {

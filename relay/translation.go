@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/core/config"
@@ -18,11 +19,11 @@ import (
 
 // translation is a request in Anthropic's form put into the chat format.
 type translation struct {
-	req    *messages.Request
-	chat   *messages.Chat // nil before the first attempt that needs it
-	effort string         // that chat was made with
-	in     dialect.Request
-	meta   dialect.Meta
+	req  *messages.Request
+	chat *messages.Chat  // nil before the first attempt that needs it
+	to   messages.Target // that chat was made for
+	in   dialect.Request
+	meta dialect.Meta
 }
 
 // release gives the chat request back.
@@ -55,7 +56,7 @@ func (x *exchange) prepare(c *call) error {
 }
 
 // translate puts the request into the chat format, once for all targets that
-// take the same words for how much to reason.
+// take the same form of it.
 func (x *exchange) translate(c *call) error {
 	if x.translation == nil {
 		req, err := messages.Parse(x.in.Body.Bytes())
@@ -69,12 +70,8 @@ func (x *exchange) translate(c *call) error {
 		}
 	}
 	t := x.translation
-	model := c.t.listing.Model
-	if c.t.up.Provider.BackendType == config.TypeAzure { // a deployment's name says nothing
-		model = ""
-	}
-	if effort := t.req.Effort(model); t.chat == nil || t.effort != effort {
-		made, err := t.req.Chat(x.in.Scan.Model, effort)
+	if to := x.formFor(c.t); t.chat == nil || t.to != to {
+		made, err := t.req.Chat(to)
 		if err != nil {
 			return err
 		}
@@ -85,12 +82,25 @@ func (x *exchange) translate(c *call) error {
 		t.release()
 		body := dialect.NewBody(0)
 		body.Set(made.Body)
-		t.chat, t.effort = made, effort
+		t.chat, t.to = made, to
 		t.in = dialect.Request{Endpoint: dialect.Chat, Body: body, Scan: scan, Header: x.in.Header, User: x.in.User}
 		t.meta = dialect.Meta{Endpoint: dialect.Chat, Model: x.meta.Model, User: x.meta.User, WantUsage: true}
 	}
 	c.in, c.meta, c.chat = &t.in, &t.meta, t.chat
 	return nil
+}
+
+// formFor says what a target takes of the chat format.
+func (x *exchange) formFor(t *target) messages.Target {
+	host, azure := t.up.Base.Hostname(), t.up.Provider.BackendType == config.TypeAzure
+	model := t.listing.Model
+	if azure { // a deployment's name says nothing
+		model = ""
+	}
+	return messages.Target{
+		Model: x.in.Scan.Model, Effort: x.translation.req.Effort(model),
+		Users: azure || host == "openai.com" || strings.HasSuffix(host, ".openai.com"),
+	}
 }
 
 // mayPass reports whether a backend that the request may still come to takes it

@@ -140,7 +140,7 @@ func FuzzRequest(f *testing.F) {
 			if n := r.Tokens(); n <= 0 || n > 4000*(len(body)+2) {
 				t.Fatalf("%d tokens", n)
 			}
-			c, err = r.Chat("m", r.Effort("gpt-5"))
+			c, err = r.Chat(messages.Target{Model: "m", Effort: r.Effort("gpt-5"), Users: true})
 		}
 		if err != nil {
 			if e, ok := errors.AsType[*apierror.Error](err); !ok || e.Status != 400 || e.Message == "" {

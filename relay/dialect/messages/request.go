@@ -104,17 +104,26 @@ func ownName(name string) string {
 // encoding is one request on its way into the chat format.
 type encoding struct {
 	in      *wire
+	users   bool // see Target
 	out     chatRequest
 	names   names
 	dropped []string
 }
 
-// Chat puts the request into the chat format; effort is what Effort says for
-// the model that is to answer. The error is an *apierror.Error: the request
-// holds what the chat format cannot say.
-func (r *Request) Chat(model, effort string) (*Chat, error) {
-	e := &encoding{in: &r.in, names: names{}}
-	e.out = chatRequest{Model: model, Effort: effort, Temperature: r.in.Temperature, TopP: r.in.TopP, Stream: r.in.Stream}
+// Target is what a request put into the chat format is for.
+type Target struct {
+	Model  string // to be named in it
+	Effort string // what Effort says for the model that is to answer
+	// Users says that the provider wants to know for whom it works. Some servers
+	// refuse a request that tells them.
+	Users bool
+}
+
+// Chat puts the request into the chat format. The error is an *apierror.Error:
+// the request holds what the chat format cannot say.
+func (r *Request) Chat(to Target) (*Chat, error) {
+	e := &encoding{in: &r.in, users: to.Users, names: names{}}
+	e.out = chatRequest{Model: to.Model, Effort: to.Effort, Temperature: r.in.Temperature, TopP: r.in.TopP, Stream: r.in.Stream}
 	if r.in.Stream {
 		e.out.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
@@ -123,7 +132,7 @@ func (r *Request) Chat(model, effort string) (*Chat, error) {
 			return nil, err
 		}
 	}
-	if c := r.in.OutputConfig; effort == "" && c != nil && c.Effort != "" {
+	if c := r.in.OutputConfig; to.Effort == "" && c != nil && c.Effort != "" {
 		e.dropped = append(e.dropped, "output_config.effort")
 	}
 	e.dropped = append(e.dropped, slices.Collect(maps.Keys(r.unknown()))...)
@@ -174,7 +183,11 @@ func (e *encoding) limits() error {
 		e.out.Stop = e.out.Stop[:maxStops]
 		e.dropped = append(e.dropped, "stop_sequences")
 	}
-	if m := e.in.Metadata; m != nil {
+	switch m := e.in.Metadata; {
+	case m == nil || m.UserID == "":
+	case !e.users:
+		e.dropped = append(e.dropped, "metadata.user_id")
+	default:
 		e.out.User = m.UserID
 		if len(m.UserID) > maxUser {
 			sum := sha256.Sum256([]byte(m.UserID))

@@ -1,0 +1,37 @@
+package relay
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
+)
+
+// What a provider takes of the chat format is known by its address and format.
+func TestFormFor(t *testing.T) {
+	req, err := messages.Parse([]byte(`{"output_config":{"effort":"max"},"messages":[{"role":"user","content":"hi"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &exchange{in: dialect.Request{Scan: dialect.Scan{Model: "asked"}}, translation: &translation{req: req}}
+	f := func(base, format, model string, want messages.Target) {
+		t.Helper()
+		u, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		up := &upstream{Upstream: dialect.Upstream{Provider: config.Provider{BackendType: format}, Base: u}}
+		want.Model = "asked"
+		if got := x.formFor(&target{up: up, listing: config.Listing{Model: model}}); got != want {
+			t.Errorf("%s %s %s: %+v, want %+v", base, format, model, got, want)
+		}
+	}
+	f("https://api.openai.com/v1", config.TypeOpenAI, "gpt-5.2", messages.Target{Effort: "xhigh", Users: true})
+	f("https://eu.api.openai.com/v1", config.TypeOpenAI, "gpt-4o", messages.Target{Users: true})
+	f("https://notopenai.com/v1", config.TypeOpenAI, "gpt-5.2", messages.Target{Effort: "xhigh"})
+	f("https://api.mistral.ai/v1", config.TypeOpenAI, "magistral", messages.Target{Effort: "high"})
+	f("https://x.openai.azure.com", config.TypeAzure, "gpt-5.2", messages.Target{Effort: "high", Users: true})
+	f("https://generativelanguage.googleapis.com", config.TypeGemini, "gemini-3-pro", messages.Target{Effort: "max"})
+}
