@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
@@ -65,4 +66,24 @@ func TestThinkingIsOffMidway(t *testing.T) {
 	f(`{"type":"adaptive"}`, messages(call, result), false)
 	f(`null`, messages(call, result), false)
 	f(`"odd"`, messages(call, result), false)
+}
+
+// A provider that wants its own reasoning back gets what a client of
+// Anthropic's kept of it; others would refuse the field.
+func TestReasoningGoesBack(t *testing.T) {
+	f := func(back bool) {
+		t.Helper()
+		b := start(t, setup{
+			scripts:  one(always(mockllm.JSON(200, nil, mockllm.Completion("x", 1, 1)))),
+			provider: func(_ string, p *config.Provider) { p.ReasoningBack = back },
+		})
+		a := b.postTo(dialect.Messages, `{"model":"gpt-a","max_tokens":5,"messages":[{"role":"user","content":"q"},`+
+			`{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":""},{"type":"text","text":"a"}]},{"role":"user","content":"b"}]}`)
+		got := string(b.u["u1"].Requests()[0].Body)
+		if a.Status != 200 || strings.Contains(got, `{"role":"assistant","content":"a","reasoning_content":"hm"}`) != back || strings.Contains(got, "reasoning") != back {
+			t.Errorf("%v: %d %s", back, a.Status, got)
+		}
+	}
+	f(true)
+	f(false)
 }

@@ -99,7 +99,8 @@ func (x *exchange) formFor(t *target) messages.Target {
 	}
 	return messages.Target{
 		Model: x.in.Scan.Model, Effort: x.translation.req.Effort(model),
-		Users: azure || host == "openai.com" || strings.HasSuffix(host, ".openai.com"),
+		Reasoning: t.up.Provider.ReasoningBack,
+		Users:     azure || host == "openai.com" || strings.HasSuffix(host, ".openai.com"),
 	}
 }
 

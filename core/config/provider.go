@@ -176,6 +176,7 @@ func (l *loader) checkFormat(at func(...any) []any, p *Provider) {
 	f("api_version", p.APIVersion != "", TypeAzure, TypeClaude)
 	f("max_tokens", p.MaxTokens != 0, TypeClaude)
 	f("token_limit", p.TokenLimit != "" && p.TokenLimit != TokenLimitAsSent, TypeOpenAI, TypeAzure)
+	f("reasoning_back", p.ReasoningBack, TypeOpenAI)
 	f("safety_settings", len(p.SafetySettings) > 0, TypeGemini)
 }
 

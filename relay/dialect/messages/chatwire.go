@@ -27,6 +27,7 @@ type streamOptions struct {
 type chatMessage struct {
 	Role       string     `json:"role"`
 	Content    any        `json:"content"` // a string, a []part, or null
+	Reasoning  string     `json:"reasoning_content,omitempty"`
 	ToolCalls  []chatCall `json:"tool_calls,omitempty"`
 	ToolCallID string     `json:"tool_call_id,omitempty"`
 }

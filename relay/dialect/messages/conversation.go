@@ -151,8 +151,10 @@ func (e *encoding) assistant(c content, at string) error {
 				return chat.Refuse(where+".input", "%s.input must be an object", where)
 			}
 			m.ToolCalls = append(m.ToolCalls, chatCall{b.ID, "function", chatFunction{e.names.short(b.Name), arguments(b.Input)}})
+		case b.Type == blockThinking && b.Signature == "" && e.to.Reasoning:
+			m.Reasoning += b.Thinking
 		case b.Type == blockThinking, b.Type == blockRedacted:
-			// signed for the provider that made it; no other has a use for it
+			// for the provider that made it; no other has a use for it
 		case strings.HasSuffix(b.Type, "_tool_use"), strings.HasSuffix(b.Type, "_tool_result"):
 			// of a tool that the provider carried out; the text rests on it
 		default:

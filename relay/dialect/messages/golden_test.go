@@ -55,7 +55,7 @@ func toChat(body []byte, model string) (*messages.Chat, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.Chat(messages.Target{Model: "asked", Effort: r.Effort(model), Users: strings.HasPrefix(model, "gpt-")})
+	return r.Chat(messages.Target{Model: "asked", Effort: r.Effort(model), Users: strings.HasPrefix(model, "gpt-"), Reasoning: strings.HasPrefix(model, "deepseek-")})
 }
 
 // TestRequests walks testdata/requests.json, byte for byte but for white space.

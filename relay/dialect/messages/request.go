@@ -104,7 +104,7 @@ func ownName(name string) string {
 // encoding is one request on its way into the chat format.
 type encoding struct {
 	in      *wire
-	users   bool // see Target
+	to      Target
 	out     chatRequest
 	names   names
 	dropped []string
@@ -117,12 +117,14 @@ type Target struct {
 	// Users says that the provider wants to know for whom it works. Some servers
 	// refuse a request that tells them.
 	Users bool
+	// Reasoning says that the provider wants its own reasoning back.
+	Reasoning bool
 }
 
 // Chat puts the request into the chat format. The error is an *apierror.Error:
 // the request holds what the chat format cannot say.
 func (r *Request) Chat(to Target) (*Chat, error) {
-	e := &encoding{in: &r.in, users: to.Users, names: names{}}
+	e := &encoding{in: &r.in, to: to, names: names{}}
 	e.out = chatRequest{Model: to.Model, Effort: to.Effort, Temperature: r.in.Temperature, TopP: r.in.TopP, Stream: r.in.Stream}
 	if r.in.Stream {
 		e.out.StreamOptions = &streamOptions{IncludeUsage: true}
@@ -185,7 +187,7 @@ func (e *encoding) limits() error {
 	}
 	switch m := e.in.Metadata; {
 	case m == nil || m.UserID == "":
-	case !e.users:
+	case !e.to.Users:
 		e.dropped = append(e.dropped, "metadata.user_id")
 	default:
 		e.out.User = m.UserID

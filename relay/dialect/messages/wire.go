@@ -79,8 +79,9 @@ type block struct {
 	Content   content `json:"content"`
 	IsError   bool    `json:"is_error"`
 
-	Thinking string `json:"thinking"`
-	Data     string `json:"data"` // redacted_thinking
+	Thinking  string `json:"thinking"`
+	Signature string `json:"signature"`
+	Data      string `json:"data"` // redacted_thinking
 }
 
 type source struct {
