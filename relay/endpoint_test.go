@@ -1,14 +1,17 @@
 package relay_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -428,6 +431,41 @@ func TestUnofferedIsNobodysFault(t *testing.T) {
 		if a := b.postTo(dialect.Embeddings, `{"model":"pool","input":"a"}`); a.Status != 502 {
 			t.Errorf("%d: %d %s", status, a.Status, a.Body)
 		}
+	}
+}
+
+// However many providers without the endpoint stand before it, the one that has
+// it is asked, and may be tried again as if they were not there.
+func TestUnofferedByMany(t *testing.T) {
+	var models strings.Builder
+	models.WriteString("[models.many]\nname = \"many\"\nstrategy = \"failover\"\n")
+	const most = 6
+	for i := range most {
+		fmt.Fprintf(&models, "[[models.many.backends]]\nprovider = \"u1\"\nmodel = \"up-%d\"\npriority = %[1]d\n", i+1)
+	}
+	models.WriteString("[users.test]\ntoken = \"sk-test-1-long-enough\"\n")
+	last := []byte(`"up-6"`)
+	var failed atomic.Bool
+	b := start(t, setup{ids: []string{"u1"}, toml: models.String(), scripts: one(func(r *mockllm.Seen) []mockllm.Step {
+		switch {
+		case !bytes.Contains(r.Body, last):
+			return []mockllm.Step{mockllm.JSON(404, nil, `{"error":{"message":"not here"}}`)}
+		case !failed.Swap(true):
+			return []mockllm.Step{mockllm.JSON(500, nil, `{}`)}
+		}
+		return nil
+	})})
+	a := b.postTo(dialect.Embeddings, `{"model":"many","input":"a"}`)
+	if a.Status != 200 || a.Header.Get("X-Berry-Model") != "up-6" || a.Header.Get("X-Berry-Attempts") != "7" {
+		t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
+	}
+	last = []byte("nobody")
+	n := b.u["u1"].Count()
+	if a := b.postTo(dialect.Embeddings, `{"model":"many","input":"a"}`); a.Status != 404 || b.fault(a).Message != "not here" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if asked := b.u["u1"].Count() - n; asked != most {
+		t.Errorf("%d of %d backends were asked", asked, most)
 	}
 }
 

@@ -30,6 +30,10 @@ const (
 type ledger struct {
 	same  int // attempts after the first on the backend of the last one
 	moves int // other backends that the request moved on to
+	// passed counts the attempts that found a provider without the endpoint. They
+	// are no retries of something that failed, and no limit of those counts them:
+	// else a model with a few such providers in front would serve no one.
+	passed int
 	// wait is how long the model has no backend for anybody, as found when the
 	// request wanted to move on; 0: it has, or nobody asked.
 	wait time.Duration
@@ -131,7 +135,7 @@ func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
 	if v.unoffered {
 		return x.offeredElsewhere()
 	}
-	if !v.kind.Elsewhere() || len(x.rec.Attempts) > x.rt.limits.retries || !l.MayRetry() {
+	if !v.kind.Elsewhere() || x.spent() || !l.MayRetry() {
 		return try{}, false
 	}
 	if v.temporary && v.wait > 0 && v.wait <= x.rt.limits.waitInPlace {
@@ -153,11 +157,25 @@ func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
 	return x.noChoice(l, v)
 }
 
+// spent reports whether the request may make no more attempts.
+func (x *exchange) spent() bool {
+	return len(x.rec.Attempts)-x.ledger.passed > x.rt.limits.retries
+}
+
 // move leases another backend.
 func (x *exchange) move() (try, bool) {
 	if x.ledger.moves >= x.rt.limits.moves {
 		return try{}, false
 	}
+	t, ok := x.other()
+	if ok {
+		x.ledger.moves++
+	}
+	return t, ok
+}
+
+// other leases a backend that was not tried yet.
+func (x *exchange) other() (try, bool) {
 	next, err := x.model.Balancer.Pick(&x.pick)
 	if err != nil {
 		if u, ok := errors.AsType[*loadbalance.Unavailable](err); ok {
@@ -165,19 +183,16 @@ func (x *exchange) move() (try, bool) {
 		}
 		return try{}, false
 	}
-	x.ledger.moves++
 	x.ledger.same = 0
 	return try{lease: next, why: ReasonFailover}, true
 }
 
 // offeredElsewhere moves on from a provider that does not offer the endpoint.
-// That is no retry of something that failed, so that it takes nothing from the
-// budget of retries: else a model with one such provider would soon serve no one.
+// Each backend is asked at most once, so that this ends. It takes nothing from
+// the budget of retries either.
 func (x *exchange) offeredElsewhere() (try, bool) {
-	if len(x.rec.Attempts) > x.rt.limits.retries {
-		return try{}, false
-	}
-	return x.move()
+	x.ledger.passed++
+	return x.other()
 }
 
 // contextFallback moves on to the model that is meant for longer prompts. It
@@ -185,7 +200,7 @@ func (x *exchange) offeredElsewhere() (try, bool) {
 // are not asked again; the user's tags select among its backends as ever.
 func (x *exchange) contextFallback() (try, bool) {
 	to := x.fallback()
-	if to == nil || to.Balancer == nil || len(x.rec.Attempts) > x.rt.limits.retries {
+	if to == nil || to.Balancer == nil || x.spent() {
 		return try{}, false
 	}
 	next, err := to.Balancer.Pick(&x.pick)
@@ -193,7 +208,7 @@ func (x *exchange) contextFallback() (try, bool) {
 		return try{}, false
 	}
 	x.model = to
-	x.ledger = ledger{moves: x.ledger.moves}
+	x.ledger = ledger{moves: x.ledger.moves, passed: x.ledger.passed}
 	return try{lease: next, why: ReasonContext}, true
 }
 

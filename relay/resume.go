@@ -175,7 +175,7 @@ func (s *said) append(dst []byte, chunk map[string]json.RawMessage, choices []sa
 // resumeElsewhere leases another backend for a second run of a stream that
 // broke. It is false when there is none: then the stream ends with the error.
 func (x *exchange) resumeElsewhere(l *loadbalance.Lease) (try, bool) {
-	if len(x.rec.Attempts) > x.rt.limits.retries || x.ledger.moves >= x.rt.limits.moves || !l.MayRetry() {
+	if x.spent() || x.ledger.moves >= x.rt.limits.moves || !l.MayRetry() {
 		return try{}, false
 	}
 	next, err := x.model.Balancer.Pick(&x.pick)
