@@ -94,7 +94,11 @@ func (x *exchange) call(c *call) verdict {
 		resp.Body = &gunzip{src: resp.Body}
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return x.refused(c, resp)
+		v := x.refused(c, resp)
+		if x.effortRefused(c, v) {
+			return x.call(c)
+		}
+		return v
 	}
 	switch {
 	case x.rec.Endpoint.Media():

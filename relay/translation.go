@@ -93,15 +93,34 @@ func (x *exchange) translate(c *call) error {
 // formFor says what a target takes of the chat format.
 func (x *exchange) formFor(t *target) messages.Target {
 	host, azure := t.up.Base.Hostname(), t.up.Provider.BackendType == config.TypeAzure
-	model := t.listing.Model
+	model, effort := t.listing.Model, ""
 	if azure { // a deployment's name says nothing
 		model = ""
 	}
+	if !t.use.effortless.Load() {
+		effort = x.translation.req.Effort(model)
+	}
 	return messages.Target{
-		Model: x.in.Scan.Model, Effort: x.translation.req.Effort(model),
+		Model: x.in.Scan.Model, Effort: effort,
 		Reasoning: t.up.Provider.ReasoningBack,
 		Users:     azure || host == "openai.com" || strings.HasSuffix(host, ".openai.com"),
 	}
+}
+
+// effortRefused reports whether the backend refused the request for saying how
+// much to reason, which Berry put into a chat's words: many models do not reason,
+// and clients of this form say it always. The backend is told no more, so that
+// the request can be made again.
+func (x *exchange) effortRefused(c *call, v verdict) bool {
+	if c.chat == nil || x.translation.to.Effort == "" || v.kind != loadbalance.Caller || x.left() {
+		return false
+	}
+	const field = "reasoning_effort"
+	if v.err.Param != field && !strings.Contains(v.err.Message, field) {
+		return false
+	}
+	c.t.use.effortless.Store(true)
+	return true
 }
 
 // mayPass reports whether a backend that the request may still come to takes it

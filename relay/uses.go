@@ -12,7 +12,11 @@ import (
 // it is remembered what each backend was asked for, and what it answered.
 
 // use is what one backend is used for; its sets are of endpoints, as bits.
-type use struct{ asked, served atomic.Uint32 }
+type use struct {
+	asked, served atomic.Uint32
+	// effortless is set once the backend refused to be told how much to reason.
+	effortless atomic.Bool
+}
 
 // uses are those of all backends, by id. They outlive reloads.
 type uses struct {
