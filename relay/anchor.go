@@ -26,7 +26,7 @@ func (x *exchange) anchor() *apierror.Error {
 		}
 		h, ok, foreign := x.g.stored.find(x.rec.User.ID, from.id)
 		switch {
-		case foreign:
+		case foreign, ok && x.rt.upstreams[h.provider] == nil: // somebody else's, or gone with its provider
 			return previousNotFound(from.id, from.param)
 		case !ok:
 			x.adrift = true
@@ -91,8 +91,9 @@ func (x *exchange) rememberStream(c *call, dec dialect.StreamDecoder) {
 }
 
 // goesOn reports whether the response goes on without its stream, which has
-// ended: it is made in the background.
-func (x *exchange) goesOn(dec dialect.StreamDecoder) bool {
+// ended: it is made in the background. One that does not is remembered again, for
+// some servers name it, or its conversation, at its end only.
+func (x *exchange) goesOn(c *call, dec dialect.StreamDecoder) bool {
 	d, ok := dec.(*openai.Responses)
 	if !ok {
 		return false
@@ -100,7 +101,9 @@ func (x *exchange) goesOn(dec dialect.StreamDecoder) bool {
 	if d.GoesOn() {
 		return true
 	}
-	x.g.stored.settle(x.rec.User.ID, d.Response().ID)
+	r := d.Response()
+	r.Status = "" // what it consumed is about to be booked, whatever became of it
+	x.keep(c, r)
 	return false
 }
 

@@ -89,7 +89,7 @@ func (x *exchange) call(c *call) verdict {
 		return x.broken(c)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	c.a.Status, c.a.upstreamID = resp.StatusCode, upstreamID(resp.Header)
+	c.a.Status, c.a.upstreamID = resp.StatusCode, c.t.up.secrets.upstreamID(resp.Header)
 	if resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
 		resp.Body = &gunzip{src: resp.Body}
 	}
@@ -170,7 +170,7 @@ func (x *exchange) refused(c *call, resp *http.Response) verdict {
 // faulted is the verdict on an error that the upstream reported, by status or
 // inside a 2xx.
 func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdict {
-	secretsOf(&c.t.up.Provider).hideFault(fault)
+	c.t.up.secrets.hideFault(fault)
 	c.a.Status = fault.Status
 	v := verdict{kind: kindOf(fault.Status), wait: waitOf(fault, h)}
 	if !x.rec.Endpoint.Chats() && unofferedStatus(fault.Status) || x.keptElsewhere(fault) {

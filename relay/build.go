@@ -109,8 +109,9 @@ func (g *Gateway) upstream(dials transports, p config.Provider, s *config.Settin
 	}
 	up := &upstream{
 		Upstream: dialect.Upstream{Provider: p, Base: base, UserAgent: "berry-api/" + g.version},
-		reached:  key, firstContent: first.Duration(),
+		reached:  key, firstContent: first.Duration(), secrets: secretsOf(&p),
 	}
+	up.hide = up.secrets.hide
 	if up.dialect, err = g.dialectOf(up.Upstream); err != nil {
 		return nil, err
 	}

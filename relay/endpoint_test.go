@@ -58,8 +58,14 @@ tags = ["c-only"]
 
 func startFormats(t *testing.T, scripts map[string]mockllm.Script) *berry {
 	t.Helper()
+	return startFormatsOf(t, endpointModels, scripts)
+}
+
+// startFormatsOf is startFormats with other models and users.
+func startFormatsOf(t *testing.T, toml string, scripts map[string]mockllm.Script) *berry {
+	t.Helper()
 	return start(t, setup{
-		ids: []string{"u1", "u2", "g", "c"}, toml: endpointModels, scripts: scripts,
+		ids: []string{"u1", "u2", "g", "c"}, toml: toml, scripts: scripts,
 		behaviours: map[string]mockllm.Behaviour{"g": {Format: mockllm.Gemini}, "c": {Format: mockllm.Claude}},
 		provider: func(id string, p *config.Provider) {
 			switch id {

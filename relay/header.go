@@ -33,16 +33,16 @@ const (
 	headerEstimated  = "X-Berry-Estimated"
 )
 
-// copyHeader copies what may pass from an upstream's answer. A limit that
-// Berry itself told the client of stays.
-func (f Format) copyHeader(to, from http.Header) {
+// copyHeader copies what may pass from an upstream's answer, but for what holds
+// one of its secrets. A limit that Berry itself told the client of stays.
+func (f Format) copyHeader(to, from http.Header, s secrets) {
 	limits := rateLimitPrefix
 	if f == FormatAnthropic {
 		limits = claudeLimitPrefix
 	}
 	for name, v := range from {
 		_, ok := passed[name]
-		if !ok && !strings.HasPrefix(name, limits) || len(v) != 1 || len(v[0]) > longestPassed {
+		if !ok && !strings.HasPrefix(name, limits) || len(v) != 1 || len(v[0]) > longestPassed || s.in(v[0]) {
 			continue
 		}
 		if _, own := to[name]; !own {
@@ -51,10 +51,11 @@ func (f Format) copyHeader(to, from http.Header) {
 	}
 }
 
-// upstreamID is the id under which the provider knows the request.
-func upstreamID(h http.Header) string {
+// upstreamID is the id under which the provider knows the request; not one that
+// holds a secret of the provider's.
+func (s secrets) upstreamID(h http.Header) string {
 	for _, name := range [...]string{"X-Request-Id", "Request-Id"} {
-		if id := h.Get(name); id != "" && len(id) <= longestPassed {
+		if id := h.Get(name); id != "" && len(id) <= longestPassed && !s.in(id) {
 			return id
 		}
 	}

@@ -213,8 +213,11 @@ func (x *exchange) contextFallback() (try, bool) {
 }
 
 // fallback is the model for longer prompts as the endpoint sees it; nil for none.
-func (x *exchange) fallback() *Model {
-	if to := x.rt.fallbackOf(x.model); to != nil {
+func (x *exchange) fallback() *Model { return x.fallbackOf(x.model) }
+
+// fallbackOf is fallback for any model.
+func (x *exchange) fallbackOf(m *Model) *Model {
+	if to := x.rt.fallbackOf(m); to != nil {
 		return to.on(x.rec.Endpoint)
 	}
 	return nil

@@ -36,6 +36,16 @@ func (s secrets) hide(text string) string {
 	return text
 }
 
+// in reports whether the text holds one of the secrets.
+func (s secrets) in(text string) bool {
+	for _, secret := range s {
+		if strings.Contains(text, secret) {
+			return true
+		}
+	}
+	return false
+}
+
 // hideFault takes the secrets out of an error. One that was to be passed on as
 // it is no longer is, if any of its texts holds one in whatever spelling.
 func (s secrets) hideFault(e *apierror.Error) {

@@ -87,3 +87,29 @@ func TestReasoningGoesBack(t *testing.T) {
 	f(true)
 	f(false)
 }
+
+// A prompt that is too long moves on until a model takes it, be it the third one
+// and the first that is asked in the client's own form.
+func TestTooLongTwice(t *testing.T) {
+	long := always(mockllm.JSON(400, nil, mockllm.Fault("too long", "invalid_request_error", "messages", "context_length_exceeded")))
+	b := startFormatsOf(t, usual+`
+[models.short]
+name = "short"
+context_fallback = "longer"
+backends = [ { provider = "u1", model = "m" } ]
+[models.longer]
+name = "longer"
+context_fallback = "longest"
+backends = [ { provider = "u2", model = "m" } ]
+[models.longest]
+name = "longest"
+backends = [ { provider = "c", model = "claude-up" } ]
+`, map[string]mockllm.Script{"u1": long, "u2": long, "c": always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"from c"}]`, "end_turn")))})
+	a := b.postTo(dialect.Messages, say("short", ""))
+	if a.Status != 200 || !strings.Contains(a.Body, "from c") || a.Header.Get("X-Berry-Attempts") != "3" {
+		t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
+	}
+	if got := string(b.u["c"].Requests()[0].Body); got != say("claude-up", "") {
+		t.Errorf("c was asked %s", got)
+	}
+}

@@ -62,13 +62,13 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 	}
 	if x.rec.Stream {
 		x.gate.commit(x.rt.limits.idle, func(h http.Header) {
-			x.format.copyHeader(h, resp.Header)
+			x.format.copyHeader(h, resp.Header, c.t.up.secrets)
 			x.backendHeader(h)
 		})
 		err = x.gate.send(body)
 		x.rec.Status = http.StatusOK
 	} else {
-		err = x.answer(resp, body)
+		err = x.answer(c, resp, body)
 	}
 	x.rec.Committed = true
 	x.rec.FirstContent = time.Since(x.rec.Start)
@@ -79,10 +79,10 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 }
 
 // answer writes a whole answer.
-func (x *exchange) answer(resp *http.Response, body []byte) (err error) {
+func (x *exchange) answer(c *call, resp *http.Response, body []byte) (err error) {
 	x.gate.final(func(bool) {
 		h := x.w.Header()
-		x.format.copyHeader(h, resp.Header)
+		x.format.copyHeader(h, resp.Header, c.t.up.secrets)
 		x.backendHeader(h)
 		h["Content-Type"] = jsonType
 		if x.answerType != nil {

@@ -119,7 +119,7 @@ const longestMessage = 600
 // what is secret about the provider, its key and the values of its headers,
 // whichever the other side may have echoed.
 func (p *probe) masked(text string) string {
-	text = secretsOf(&p.up.Provider).hide(text)
+	text = p.up.hide(text)
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }), " ")
 	if runes := []rune(text); len(runes) > longestMessage {
 		text = string(runes[:longestMessage]) + "..."

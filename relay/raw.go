@@ -71,7 +71,7 @@ func (x *exchange) pass(c *call, resp *http.Response, p []byte) bool {
 	x.rec.FirstContent = time.Since(x.rec.Start)
 	x.release()
 	x.gate.commit(x.rt.limits.idle, func(h http.Header) {
-		x.format.copyHeader(h, resp.Header)
+		x.format.copyHeader(h, resp.Header, c.t.up.secrets)
 		x.backendHeader(h)
 		h["Content-Type"], h["X-Content-Type-Options"] = bytesType(resp.Header), noSniff
 		if _, coded := resp.Body.(*gunzip); !coded && resp.ContentLength > 0 {

@@ -152,6 +152,7 @@ func (x *exchange) ask(keeper dialect.Keeper, t *target, in *dialect.Stored) (v 
 	}
 	x.gate.begin(cancel, limit, cause)
 	c := &call{t: t, a: a, ctx: ctx, cancel: cancel, in: &x.in, meta: &x.meta}
+	x.meta.Hide = t.up.hide
 	req, err := keeper.Stored(ctx, in)
 	if err != nil {
 		return verdict{kind: loadbalance.Caller, err: apierror.New(apierror.Internal, "the request could not be put into the provider's form")}
@@ -161,7 +162,7 @@ func (x *exchange) ask(keeper dialect.Keeper, t *target, in *dialect.Stored) (v 
 		return x.broken(c)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	a.Status, a.upstreamID = resp.StatusCode, upstreamID(resp.Header)
+	a.Status, a.upstreamID = resp.StatusCode, t.up.secrets.upstreamID(resp.Header)
 	if resp.Header.Get("Content-Encoding") == "gzip" {
 		resp.Body = &gunzip{src: resp.Body}
 	}
@@ -188,7 +189,7 @@ func (x *exchange) told(c *call, resp *http.Response) verdict {
 	case err != nil:
 		return x.broken(c)
 	}
-	body, says, err := openai.ReadStored(buf.Bytes(), x.meta.Model)
+	body, says, err := openai.ReadStored(buf.Bytes(), &x.meta)
 	if err != nil || x.rec.Stream { // asked for a stream, it is none
 		return x.unreadable()
 	}
@@ -198,7 +199,7 @@ func (x *exchange) told(c *call, resp *http.Response) verdict {
 	} else {
 		x.settle(c, says)
 	}
-	if x.left() || x.answer(resp, body) != nil {
+	if x.left() || x.answer(c, resp, body) != nil {
 		x.clientLeft = true
 	}
 	x.rec.Committed = true

@@ -66,6 +66,8 @@ type upstream struct {
 	transport    http.RoundTripper // for users' requests
 	checks       *http.Transport   // for checks, on connections of their own
 	firstContent time.Duration
+	secrets      secrets
+	hide         func(text string) string // secrets.hide
 }
 
 // limits are the settings that the pipe needs, as it needs them.

@@ -57,6 +57,47 @@ func TestStoredResponsesOutliveReloads(t *testing.T) {
 	})
 }
 
+// What a provider kept that is no longer there is gone: the client is told to send
+// all of it, which whoever serves the model now can answer.
+func TestPreviousResponseOfAProviderThatWentAway(t *testing.T) {
+	b := startResponses(t, setup{})
+	id := b.read(b.make(`{"model":"pool","input":"hi"}`)).ID
+	goesOn := `{"model":"pool","input":"on","previous_response_id":"` + id + `"}`
+	b.reload(func(c *config.Config) {
+		p := c.Providers["u1"]
+		p.Enabled = false
+		c.Providers["u1"] = p
+	})
+	a := b.make(goesOn)
+	if got := b.fault(a); a.Status != 400 || deref(got.Code) != "previous_response_not_found" || !strings.Contains(got.Message, "send the whole conversation") || len(b.u["u2"].Requests()) != 0 {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	b.reload(func(c *config.Config) {
+		p := c.Providers["u1"]
+		p.Enabled = true
+		c.Providers["u1"] = p
+	})
+	b.read(b.make(goesOn))
+}
+
+// A stream that names its response at its end only is one to go on from too.
+func TestResponseNamedAtItsEnd(t *testing.T) {
+	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u2": mockllm.Attempts(
+		always(sse(), says(0, "he"), mockllm.Body(mockllm.ResponseEvent(1, "response.completed", `"response":{"id":"resp_late","status":"completed","conversation":{"id":"conv_late"},"usage":{"input_tokens":2,"output_tokens":3}}`))),
+		always(),
+	)}})
+	b.events(b.make(`{"model":"only-b","input":"hi","stream":true}`))
+	for _, more := range []string{`"previous_response_id":"resp_late"`, `"conversation":"conv_late"`} {
+		n := len(b.u["u2"].Requests())
+		if b.make(`{"model":"pool","input":"on",` + more + `}`); len(b.u["u2"].Requests()) != n+1 || len(b.u["u1"].Requests()) != 0 {
+			t.Errorf("%s: u1 was asked %d times, u2 %d", more, len(b.u["u1"].Requests()), len(b.u["u2"].Requests())-n)
+		}
+	}
+	if u := b.record(0).Usage; u.Input != 2 || u.Output != 3 {
+		t.Errorf("usage %+v", u)
+	}
+}
+
 // What goes on from a response waits for its provider, and is tried nowhere else.
 func TestPreviousResponseDoesNotFailOver(t *testing.T) {
 	b := startResponses(t, setup{settings: func(s *config.Settings) { s.MaxRetries = 1 }})

@@ -170,7 +170,7 @@ func (p *pump) open() {
 	}
 	p.pending = false
 	p.x.gate.commit(p.x.rt.limits.idle, func(h http.Header) {
-		p.x.format.copyHeader(h, p.resp.Header)
+		p.x.format.copyHeader(h, p.resp.Header, p.c.t.up.secrets)
 		p.x.backendHeader(h)
 	})
 }
@@ -197,7 +197,7 @@ func (p *pump) book() {
 		return
 	}
 	u := p.dec.Usage()
-	if x.goesOn(p.dec) { // what it will have consumed is booked when it is asked for
+	if x.goesOn(p.c, p.dec) { // what it will have consumed is booked when it is asked for
 		u = dialect.Usage{}
 	} else if u.IsZero() {
 		u = dialect.Usage{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
@@ -139,6 +140,12 @@ func (p *pump) faulted(fault *apierror.Error) verdict {
 		fault.Code = string(apierror.UpstreamError)
 	}
 	kind := v.kind
+	switch kind {
+	case loadbalance.Auth: // of our account nothing is told
+		fault = v.err
+	case loadbalance.Caller, loadbalance.Model:
+		fault.Status = http.StatusBadGateway // formats that tell of it by a type name that
+	}
 	if kind == loadbalance.Caller {
 		kind = loadbalance.Server
 	}

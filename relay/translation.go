@@ -51,6 +51,7 @@ func (x *exchange) prepare(c *call) error {
 		}
 	}
 	c.in.Model, c.in.Dropped, c.in.OlderCalls = c.t.model, nil, false
+	c.meta.Hide = c.t.up.hide
 	c.meta.DropReasoning = !c.t.up.Provider.Reasoning || c.chat != nil && !x.translation.req.ShowsThinking()
 	return nil
 }
@@ -126,10 +127,7 @@ func (x *exchange) effortRefused(c *call, v verdict) bool {
 // mayPass reports whether a backend that the request may still come to takes it
 // as it is.
 func (x *exchange) mayPass() bool {
-	for _, m := range [...]*Model{x.model, x.fallback()} {
-		if m == nil {
-			continue
-		}
+	for m := x.model; m != nil; m = x.fallbackOf(m) { // their configuration leads in no circle
 		for i := range m.targets {
 			if m.targets[i].up.dialect.Serves(dialect.Messages) {
 				return true

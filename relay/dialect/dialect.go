@@ -90,6 +90,10 @@ type Meta struct {
 	// Retold is set when the answer tells of a response that was given before:
 	// one that failed is then no failure to tell it.
 	Retold bool
+	// Hide takes the provider's secrets out of the text of an error that is part of
+	// an answer; nil leaves texts as they are. Errors that a dialect returns are
+	// its caller's to clean.
+	Hide func(text string) string
 }
 
 // Dialect is one upstream wire format, bound to one Upstream. Values are safe

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -53,34 +54,40 @@ func (q *blocks) add(dst []byte, b *openBlock) []byte {
 	return q.advance(dst)
 }
 
-// callOf finds the call that a piece belongs to, or begins it. A piece without
-// an index belongs to the last call, unless it has another id.
-func (q *blocks) callOf(dst []byte, p callPiece, id string) (*openBlock, []byte) {
-	var last *openBlock
-	for _, b := range q.queue {
-		if b.kind != blockToolUse {
-			continue
+// callOf finds the call that a piece belongs to. A piece without an index belongs
+// to the last call, unless it has another id. Some servers give all calls one
+// index: a call of another id and with a name is another one, if the one before
+// is whole.
+func (q *blocks) callOf(p callPiece, id, name string) *openBlock {
+	for _, b := range slices.Backward(q.queue) {
+		switch {
+		case b.kind != blockToolUse, p.index >= 0 && b.call != p.index:
+		case id == "" || id == b.id || b.id == "" && p.index >= 0:
+			return b
+		case p.index < 0, name != "" && (b.args.whole() || !b.args.begun):
+			return nil
+		default:
+			return b
 		}
-		if p.index >= 0 && b.call == p.index {
-			return b, dst
-		}
-		last = b
 	}
-	if p.index < 0 {
-		if last != nil && (id == "" || id == last.id) {
-			return last, dst
-		}
-		p.index = q.calls
-	}
-	b := &openBlock{kind: blockToolUse, call: p.index}
-	q.calls++
-	return b, q.add(dst, b)
+	return nil
 }
 
 // tool takes a piece of a call.
 func (q *blocks) tool(dst []byte, k *chunk, p callPiece) []byte {
 	id, name := unquote(k.bytes(p.id)), unquote(k.bytes(p.name))
-	b, dst := q.callOf(dst, p, id)
+	b := q.callOf(p, id, name)
+	if b == nil {
+		if id == "" && name == "" && strings.TrimSpace(unquote(k.bytes(p.args))) == "" {
+			return dst // nothing, of a call that has ended
+		}
+		if p.index < 0 {
+			p.index = q.calls
+		}
+		b = &openBlock{kind: blockToolUse, call: p.index}
+		q.calls++
+		dst = q.add(dst, b)
+	}
 	if b.id == "" {
 		b.id = id
 	}

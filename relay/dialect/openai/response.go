@@ -158,23 +158,29 @@ func ReadResponse(body []byte) (_ Response, ok bool) {
 }
 
 // ReadStored takes the answer to a request for what the provider keeps, whatever
-// object that is: the model's name becomes the one that the client asked for,
-// all else stays. It may change body and returns its storage.
-func ReadStored(body []byte, model []byte) ([]byte, Response, error) {
+// object that is: the model's name becomes the one that the client asked for, an
+// error is cleaned of secrets, all else stays. It may change body and returns its storage.
+func ReadStored(body []byte, m *dialect.Meta) ([]byte, Response, error) {
 	r, ok := readWhole(body)
 	if !ok {
 		return nil, Response{}, errNoResponse
 	}
 	says := r.says(body)
-	return r.rename(body, model), says, nil
+	return r.put(body, m), says, nil
 }
 
-// rename puts the client's name of the model into the whole answer.
-func (r *response) rename(body, model []byte) []byte {
-	if r.model.IsZero() || body[r.model.Start] != '"' {
-		return body
+// put makes the whole answer what the client may see: with its name of the model,
+// and an error without secrets.
+func (r *response) put(body []byte, m *dialect.Meta) []byte {
+	var edits []dialect.Edit
+	if !r.model.IsZero() && body[r.model.Start] == '"' {
+		edits = append(edits, dialect.Edit{Span: r.model, Text: m.Model})
 	}
-	return apply(body, []dialect.Edit{{Span: r.model, Text: model}})
+	if clean := cleanError(body, r.fault, m.Hide); clean != nil {
+		edits = append(edits, dialect.Edit{Span: r.fault, Text: clean})
+	}
+	dialect.SortEdits(edits)
+	return apply(body, edits)
 }
 
 // decodeResponse is Decode for an answer of /v1/responses and what is below it. A response that
@@ -191,7 +197,7 @@ func decodeResponse(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error)
 	case r.id.IsZero() && m.Endpoint != dialect.InputTokens:
 		return nil, dialect.Usage{}, errNoResponse
 	}
-	return r.rename(body, m.Model), r.usage, nil
+	return r.put(body, m), r.usage, nil
 }
 
 const statusFailed = "failed"

@@ -67,7 +67,7 @@ func TestDecodeResponseReportsItsFault(t *testing.T) {
 func TestReadStored(t *testing.T) {
 	f := func(in, want string, says Response) {
 		t.Helper()
-		got, r, err := ReadStored([]byte(in), []byte(`"m"`))
+		got, r, err := ReadStored([]byte(in), &dialect.Meta{Model: []byte(`"m"`)})
 		if err != nil || string(got) != want || r != says {
 			t.Errorf("%s: %s, %+v, %v, want %s, %+v", in, got, r, err, want, says)
 		}
@@ -81,7 +81,7 @@ func TestReadStored(t *testing.T) {
 	f(`{"object":"list","data":[{"id":"i","model":"up"}]}`, `{"object":"list","data":[{"id":"i","model":"up"}]}`, Response{})
 	f(`{"id":"r","deleted":true,"object":"response"}`, `{"id":"r","deleted":true,"object":"response"}`, Response{ID: "r"})
 	for _, in := range []string{"", "x", "[]", "<html>", "{"} {
-		if got, _, err := ReadStored([]byte(in), []byte(`"m"`)); err == nil {
+		if got, _, err := ReadStored([]byte(in), &dialect.Meta{Model: []byte(`"m"`)}); err == nil {
 			t.Errorf("%q is read as %q", in, got)
 		}
 	}

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 
@@ -52,9 +53,39 @@ func (b *breaking) keepSnapshot(data []byte, r *response, model []byte) {
 	oneLine(b.snapshot)
 }
 
-// keepFailure keeps the event that told of e.
-func (b *breaking) keepFailure(e *apierror.Error, event []byte) {
-	b.failure, b.err = event, *e
+// keepFailure keeps the event that told of e, unless a text in it holds a secret.
+func (d *Responses) keepFailure(e *apierror.Error, name, data []byte) {
+	if !holds(data, d.hide) {
+		d.failure, d.err = d.write(nil, name, data), *e
+	}
+}
+
+// cleanError is an error that stands in an answer without the secrets that a text
+// of it holds; nil where there is none, or no secret in it.
+func cleanError(data []byte, at dialect.Span, hide func(string) string) []byte {
+	if at.IsZero() || !holds(data[at.Start:at.End], hide) {
+		return nil
+	}
+	e := faultInBand(data[at.Start:at.End])
+	e.Code, e.Message = hide(e.Code), hide(e.Message)
+	return failedError(e)
+}
+
+// holds reports whether a text in data, in whatever spelling, is not what hide
+// makes of it. Data is JSON.
+func holds(data []byte, hide func(string) string) bool {
+	if hide == nil {
+		return false
+	}
+	for texts := json.NewDecoder(bytes.NewReader(data)); ; {
+		token, err := texts.Token()
+		if err != nil { // its end
+			return false
+		}
+		if text, ok := token.(string); ok && hide(text) != text {
+			return true
+		}
+	}
 }
 
 // Break appends what ends the stream because of e: the upstream's own event, if

@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
@@ -68,8 +69,9 @@ func (h *happening) member(c *cursor.Cursor, key []byte) bool {
 // own name, byte for byte but for the model's name, those that nobody here
 // knows too.
 type Responses struct {
-	model  []byte // the name that the client asked for, as JSON
-	retold bool   // see Meta.Retold
+	model  []byte              // the name that the client asked for, as JSON
+	retold bool                // see Meta.Retold
+	hide   func(string) string // see Meta.Hide
 	h      happening
 
 	id, conversation string
@@ -89,7 +91,9 @@ var (
 )
 
 // NewResponses returns a decoder for one stream.
-func NewResponses(m *dialect.Meta) *Responses { return &Responses{model: m.Model, retold: m.Retold} }
+func NewResponses(m *dialect.Meta) *Responses {
+	return &Responses{model: m.Model, retold: m.Retold, hide: m.Hide}
+}
 
 // Event implements dialect.StreamDecoder.
 func (d *Responses) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
@@ -116,13 +120,19 @@ func (d *Responses) Event(dst, name, data []byte) ([]byte, dialect.State, error)
 	case string(kind) == "error", h.fault, string(name) == "error":
 		e := d.faulted(data)
 		if string(kind) == "error" { // and not a chat's frame, which clients of this format do not expect
-			d.keepFailure(e, d.write(nil, name, data))
+			d.keepFailure(e, name, data)
 		}
 		return dst, dialect.Dropped, e
 	case string(kind) == "response.failed" && !d.retold:
 		e := h.response.failure(data)
-		d.keepFailure(e, d.write(nil, name, data))
+		d.keepFailure(e, name, data)
 		return dst, dialect.Dropped, e
+	}
+	if clean := cleanError(data, h.response.fault, d.hide); clean != nil {
+		f := h.response.fault
+		data = slices.Concat(data[:f.Start], clean, data[f.End:])
+		h.read(data)
+		kind = word(data, h.kind)
 	}
 	d.next++
 	if h.sequence >= 0 {
