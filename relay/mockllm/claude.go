@@ -66,7 +66,7 @@ func claudeList(b *Behaviour) []Step {
 
 // claudeCount answers how many tokens a request would be. Such a request sets no limit to its answer.
 func claudeCount(r *Seen) []Step {
-	in, fault := readClaude(withMaxTokens(r.Body))
+	in, fault := readClaude(withMaxTokens(r.Body), r.Header)
 	if fault != "" {
 		return claudeRefuse(fault)
 	}
@@ -85,7 +85,7 @@ func withMaxTokens(body []byte) []byte {
 
 // claudeChat answers the n-th chat request.
 func claudeChat(b *Behaviour, r *Seen, n uint64) []Step {
-	in, fault := readClaude(r.Body)
+	in, fault := readClaude(r.Body, r.Header)
 	if fault != "" {
 		return claudeRefuse(fault)
 	}

@@ -160,6 +160,9 @@ func (in *claudeInput) checkMessages() string {
 	var calls []string // of the message before
 	for i, m := range in.Messages {
 		at := fmt.Sprintf("messages.%d", i)
+		if in.beta && m.Role == "system" { // instructions in the middle of a conversation
+			continue
+		}
 		if m.Role != "user" && m.Role != "assistant" {
 			return at + ".role: Input should be 'user' or 'assistant'"
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -36,6 +37,18 @@ type claudeInput struct {
 	} `json:"metadata"`
 	ServiceTier string `json:"service_tier"`
 	Stream      bool   `json:"stream"`
+
+	// What clients of the format itself say besides; it means nothing here.
+	CacheControl      json.RawMessage `json:"cache_control"`
+	Container         json.RawMessage `json:"container"`
+	ContextManagement json.RawMessage `json:"context_management"`
+	Diagnostics       json.RawMessage `json:"diagnostics"`
+	InferenceGeo      json.RawMessage `json:"inference_geo"`
+	MCPServers        json.RawMessage `json:"mcp_servers"`
+	Speed             json.RawMessage `json:"speed"`
+
+	// beta is set for clients that ask for what is not in the format yet.
+	beta bool
 }
 
 type claudeMessage struct {
@@ -96,8 +109,8 @@ func strictly(data []byte, into any) error {
 }
 
 // readClaude parses a request and checks it as the real one is checked; fault says what is wrong, "" if nothing is.
-func readClaude(body []byte) (in *claudeInput, fault string) {
-	in = &claudeInput{}
+func readClaude(body []byte, h http.Header) (in *claudeInput, fault string) {
+	in = &claudeInput{beta: h.Get("Anthropic-Beta") != ""}
 	if err := strictly(body, in); err != nil {
 		return nil, strings.TrimPrefix(err.Error(), "json: ")
 	}

@@ -133,3 +133,27 @@ func TestClaudeCounts(t *testing.T) {
 	f(`{"model":"m","messages":[]}`, 400, "at least one message")
 	f(`[`, 400, "invalid_request_error")
 }
+
+// Anthropic's own clients say more than a translated chat ever does.
+func TestClaudeOfItsOwnClients(t *testing.T) {
+	s := mockllm.Start(t, nil)
+	if err := s.SetBehaviour(mockllm.Behaviour{Format: mockllm.Claude}); err != nil {
+		t.Fatal(err)
+	}
+	f := func(beta, body string, status int) {
+		t.Helper()
+		h := http.Header{"Anthropic-Version": {"2023-06-01"}}
+		if beta != "" {
+			h.Set("Anthropic-Beta", beta)
+		}
+		if got, answer := posted(t, s.URL+"/v1/messages", body, h); got != status {
+			t.Errorf("%s: %d %s", body, got, answer)
+		}
+	}
+	const head = `{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"hi"}`
+	f("", head+`],"context_management":{"edits":[]},"speed":"standard","cache_control":{"type":"ephemeral"}}`, 200)
+	const told = head + `,{"role":"system","content":"be brief"}]}`
+	f("", told, 400)
+	f("mid-conversation-system-2026-01-01", told, 200)
+	f("x", `{"model":"m","max_tokens":5,"messages":[{"role":"system","content":"be brief"}]}`, 400)
+}

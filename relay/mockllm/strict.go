@@ -23,7 +23,7 @@ func Strict(f Format, script Script) Script {
 func StrictClaude(script Script) Script {
 	return func(r *Seen) []Step {
 		if r.Method == http.MethodPost {
-			if _, fault := readClaude(r.Body); fault != "" {
+			if _, fault := readClaude(r.Body, r.Header); fault != "" {
 				return claudeRefuse(fault)
 			}
 		}
