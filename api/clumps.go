@@ -80,15 +80,6 @@ func (w *clumpWriter) FlushError() error {
 	return err
 }
 
-// letGo has the answer's end sent as it is written: where the request's body was
-// not read, net/http waits for the client before it does anything by which
-// watchedConn knows that the answer is over.
-func (w *clumpWriter) letGo() {
-	if w.conn != nil {
-		_ = w.conn.release() // a broken connection shows to net/http too
-	}
-}
-
 // Unwrap lets http.ResponseController reach the connection.
 func (w *clumpWriter) Unwrap() http.ResponseWriter { return w.gin }
 

@@ -37,8 +37,9 @@ func TestChatOverHTTP2(t *testing.T) {
 	f(annToken, hello("pool"), 200, "Hi")
 	f(annToken, strings.Replace(hello("pool"), "{", `{"stream":true,`, 1), 200, "data: [DONE]")
 	f(badToken, hello("pool")+strings.Repeat(" ", 1<<20), 401, "invalid_api_key")
+	f(annToken, hello("nope"), 404, "model_not_found")
 	f(annToken, hello("pool"), 200, "Hi")
-	if lines := b.lines("Bodies"); len(lines) != 3 {
+	if lines := b.lines("Bodies"); len(lines) != 4 {
 		t.Errorf("%d lines", len(lines))
 	}
 }

@@ -27,9 +27,6 @@ func (x *exchange) carry(serve serving) {
 	} else {
 		serve(x.server.gateway, w, x.r, x.view.rt, &x.rec)
 	}
-	if x.rec.Error != nil {
-		x.clumps.letGo()
-	}
 }
 
 // relayed is what an answer is written to that may take its time.
