@@ -159,6 +159,27 @@ func TestTranscriptTypes(t *testing.T) {
 	f("application/json; charset=utf-8", `"hello"`, "application/json")
 }
 
+// Other JSON than an object or a text is no transcript.
+func TestNoTranscript(t *testing.T) {
+	for _, in := range []string{"", " ", "1", "null", `["hello"]`, `"hello`, `{"words":[]}`, `{"text":1}`} {
+		b := start(t, setup{scripts: map[string]mockllm.Script{"u1": always(mockllm.JSON(200, nil, in))}})
+		a := b.postForm(dialect.Transcriptions, [2]string{"model", "gpt-a"}, [2]string{"stream", "False"}, [2]string{"file=a.mp3", "x"})
+		if a.Status != 502 || b.record(0).Attempts[0].Kind != loadbalance.Server {
+			t.Errorf("%q: %d %q", in, a.Status, a.Body)
+		}
+	}
+}
+
+// What a transcript consumed that was cut is estimated by the text that came.
+func TestCutTranscriptIsBooked(t *testing.T) {
+	b := start(t, setup{scripts: map[string]mockllm.Script{"u1": always(
+		mockllm.SSE(`{"type":"transcript.text.delta","delta":"`+strings.Repeat("x", 40)+`"}`, `{"type":"transcript.text.delta","delta":"`+strings.Repeat("y", 40)+`"}`), mockllm.Cut())}})
+	a := b.postForm(dialect.Transcriptions, [2]string{"model", "gpt-a"}, [2]string{"stream", "true"}, [2]string{"file=a.mp3", "x"})
+	if want := (dialect.Usage{Output: 20, Estimated: true}); a.Status != 200 || b.record(0).Usage != want {
+		t.Errorf("%d %+v, want %+v", a.Status, b.record(0).Usage, want)
+	}
+}
+
 // A stream that is silent for long is kept alive, and one whose first image takes
 // longer than a first word may take is waited for.
 func TestMediaStreamWaits(t *testing.T) {

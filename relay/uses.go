@@ -53,14 +53,17 @@ func (u *uses) retain(backends []string) {
 }
 
 // note adds an endpoint to a set. It is called for every attempt, and seldom
-// has anything to add. A message is a chat to whoever answers it; that tokens can
-// be counted says nothing of the model.
+// has anything to add. A message is a chat to whoever answers it, and what makes
+// responses shorter makes responses; that tokens can be counted says nothing of
+// the model.
 func note(set *atomic.Uint32, e dialect.Endpoint) {
-	switch e {
-	case dialect.Messages:
-		e = dialect.Chat
-	case dialect.CountTokens:
+	switch {
+	case e.Counts():
 		return
+	case e == dialect.Messages:
+		e = dialect.Chat
+	case e == dialect.Compact:
+		e = dialect.Responses
 	}
 	if bit := uint32(1) << e; set.Load()&bit == 0 {
 		set.Or(bit)

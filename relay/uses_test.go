@@ -34,11 +34,23 @@ func TestProbesAskWhatABackendAnswers(t *testing.T) {
 	f(list{responses, vectors}, list{responses, vectors}, list{vectors})
 	f(list{dialect.Messages}, list{dialect.Messages}, list{chat})
 	f(list{dialect.CountTokens}, list{dialect.CountTokens}, probed[:])
+	f(list{dialect.InputTokens}, nil, probed[:])
+	f(list{dialect.InputTokens, dialect.Compact}, nil, list{responses})
 	// Speech costs: the requests of users are the only probe.
 	f(list{speech}, nil, nil)
 	f(list{speech}, list{speech}, nil)
 	f(list{speech, vectors}, list{speech}, nil)
 	f(list{speech, vectors}, list{speech, vectors}, list{vectors})
+}
+
+// What a model refuses says that it is for something else; what fails says nothing.
+func TestRefusal(t *testing.T) {
+	for status := 400; status < 600; status++ {
+		want := slices.Contains([]int{400, 403, 404, 405, 422, 501}, status)
+		if refusal(status) != want {
+			t.Errorf("%d: %t", status, !want)
+		}
+	}
 }
 
 func TestUsesOutliveReloadsOfWhatIsListed(t *testing.T) {
