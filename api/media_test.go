@@ -145,3 +145,46 @@ func oldClient(t *testing.T, address string, secure bool) {
 		t.Errorf("a cut answer looks whole over HTTP/1.0: %q", got)
 	}
 }
+
+// A client that ends its side of the connection has left, as far as anybody can
+// tell. If it reads on all the same, nothing must look like an answer to it.
+func TestHalfClosed(t *testing.T) {
+	b := start(t, setup{one: func(r *mockllm.Seen) []mockllm.Step {
+		switch {
+		case bytes.Contains(r.Body, []byte("silent")):
+			return []mockllm.Step{mockllm.Hang()}
+		case bytes.Contains(r.Body, []byte(`"stream"`)):
+			return []mockllm.Step{mockllm.SSE(mockllm.Text("some")), mockllm.Hang()}
+		}
+		return []mockllm.Step{mockllm.Header(200, http.Header{"Content-Type": {"audio/mpeg"}}), mockllm.Body("some"), mockllm.Hang()}
+	}})
+	f := func(path, body, until string) {
+		t.Helper()
+		c, err := net.Dial("tcp", b.srv.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		n := b.one.Count()
+		fmt.Fprintf(c, "POST /v1/%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", path, annToken, len(body), body)
+		if _, err := b.one.Wait(t.Context(), n+1); err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for p := make([]byte, 4<<10); !bytes.Contains(got, []byte(until)); {
+			n, err := c.Read(p)
+			if got = append(got, p[:n]...); err != nil {
+				t.Fatalf("%q, %v", got, err)
+			}
+		}
+		_ = c.(*net.TCPConn).CloseWrite()
+		if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+			t.Errorf("%s %s: %q, %v", path, body, rest, err)
+		}
+	}
+	f("audio/speech", `{"model":"pool","input":"silent"}`, "")
+	f("audio/speech", `{"model":"pool","input":"x"}`, "some")
+	f("chat/completions", hello("pool")[:len(hello("pool"))-1]+`,"user":"silent"}`, "")
+	f("chat/completions", strings.Replace(hello("pool"), "{", `{"stream":true,"user":"silent",`, 1), "")
+	f("chat/completions", strings.Replace(hello("pool"), "{", `{"stream":true,`, 1), "some")
+}

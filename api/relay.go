@@ -27,6 +27,11 @@ func (x *exchange) carry(serve serving) {
 	} else {
 		serve(x.server.gateway, w, x.r, x.view.rt, &x.rec)
 	}
+	// One that left may only have ended its side of the connection, and reads on:
+	// net/http would end the answer for it in order, or make an empty one.
+	if x.rec.Disconnected {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // relayed is what an answer is written to that may take its time.
