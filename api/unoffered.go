@@ -17,7 +17,7 @@ func (x *exchange) unknownRoute() {
 	x.fail(apierror.New(apierror.NotFound, "no such route; the API is under /v1, as /v1/chat/completions and /v1/models"))
 }
 
-// unoffered answers what OpenAI has and Berry has not. It is told apart from a
+// unoffered answers what OpenAI or Anthropic has and Berry has not. It is told apart from a
 // wrong path, so that nobody looks for a mistake in a base URL.
 func (x *exchange) unoffered() {
 	x.fail(apierror.New(apierror.UnsupportedEndpoint,
@@ -33,13 +33,14 @@ var accountRoutes = [...]string{
 	"organization", "projects", "realtime", "skills", "threads", "uploads", "vector_stores", "videos",
 }
 
-// unoffered reports whether a request is for a known part of OpenAI's API that
-// Berry does not have.
+// unoffered reports whether a request is for a known part of OpenAI's or Anthropic's
+// API that Berry does not have.
 func unoffered(method, path string) bool {
 	path, _ = strings.CutPrefix(strings.TrimPrefix(path, "/"), "v1/")
 	if rest, ok := strings.CutPrefix(path, "chat/completions"); ok { // stored ones
 		return rest == "" && method == http.MethodGet || len(rest) > 1 && rest[0] == '/'
 	}
-	first, _, _ := strings.Cut(path, "/")
-	return slices.Contains(accountRoutes[:], first)
+	first, rest, _ := strings.Cut(path, "/")
+	batch, _, _ := strings.Cut(rest, "/") // Anthropic's are below its messages
+	return slices.Contains(accountRoutes[:], first) || first == "messages" && batch == "batches"
 }

@@ -28,6 +28,12 @@ func TestUnofferedRoutes(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
+	for _, route := range []string{"POST /v1/messages/batches", "GET /messages/batches/b/results"} {
+		method, path, _ := strings.Cut(route, " ")
+		if a := b.ask(method, path, annToken); a.status != 404 || !strings.HasPrefix(a.body, `{"type":"error","error":{"type":"not_found_error","message":"`+route+` is not offered`) {
+			t.Errorf("%s: %d %s", route, a.status, a.body)
+		}
+	}
 	// A key in the path is masked.
 	if a := b.ask("GET", "/v1/files/"+keyOne, annToken); a.status != 404 || !strings.Contains(a.body, "***") {
 		t.Error(a.body)

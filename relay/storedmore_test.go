@@ -80,6 +80,53 @@ func TestPreviousResponseOfAProviderThatWentAway(t *testing.T) {
 	b.read(b.make(goesOn))
 }
 
+// Ids are remembered that can be asked for, of what is kept.
+func TestIdsThatAreNotRemembered(t *testing.T) {
+	var says string
+	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": func(*mockllm.Seen) []mockllm.Step {
+		return []mockllm.Step{mockllm.JSON(200, nil, says)}
+	}}})
+	f := func(id, more, path string, want int) {
+		t.Helper()
+		says = `{"id":"` + id + `","status":"completed","output":[]` + more + `}`
+		b.make(`{"model":"gpt-a","input":"hi"}`)
+		n := len(b.u["u1"].Requests())
+		if a := b.ask(userToken, "GET", "/"+path, ""); a.Status != want || want == 404 && len(b.u["u1"].Requests()) != n {
+			t.Errorf("%s: %d, want %d", id, a.Status, want)
+		}
+	}
+	f("resp_a-b.c:d", "", "resp_a-b.c:d", 200)
+	f("resp_1", `,"store":true`, "resp_1", 200)
+	f("resp_2", `,"store":false`, "resp_2", 404)
+	f("..", "", "%2e%2e", 404)
+	f(".", "", "%2e", 404)
+	f("a/b", "", "a%2fb", 404)
+	f("a?b", "", "a%3fb", 404)
+	f("a b", "", "a%20b", 404)
+}
+
+// What a response is gone on from and its conversation may be at two providers:
+// neither can answer then.
+func TestTwoHomesAreNone(t *testing.T) {
+	kept := func(id, conversation string) mockllm.Script {
+		return always(mockllm.JSON(200, nil, `{"id":"`+id+`","status":"completed","output":[],"conversation":{"id":"`+conversation+`"}}`))
+	}
+	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": kept("resp_1", "conv_1"), "u2": kept("resp_2", "conv_2")}})
+	b.make(`{"model":"round","input":"hi"}`)
+	b.make(`{"model":"round","input":"hi"}`)
+	f := func(previous, conversation string, want int) {
+		t.Helper()
+		a := b.make(`{"model":"round","input":"on","previous_response_id":"` + previous + `","conversation":"` + conversation + `"}`)
+		if a.Status != want || want == 400 && deref(b.fault(a).Param) != "conversation" {
+			t.Errorf("%s, %s: %d %s", previous, conversation, a.Status, a.Body)
+		}
+	}
+	f("resp_1", "conv_1", 200)
+	f("resp_2", "conv_2", 200)
+	f("resp_1", "conv_2", 400)
+	f("resp_2", "conv_1", 400)
+}
+
 // A stream that names its response at its end only is one to go on from too.
 func TestResponseNamedAtItsEnd(t *testing.T) {
 	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u2": mockllm.Attempts(

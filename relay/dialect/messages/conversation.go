@@ -82,7 +82,7 @@ func (e *encoding) user(c content, at string) error {
 		}
 		e.out.Messages = append(e.out.Messages, chatMessage{Role: chat.RoleTool, ToolCallID: b.ToolUseID, Content: text})
 		if len(media) > 0 {
-			label := fmt.Sprintf("What the tool call %s returned beside text:", b.ToolUseID)
+			label := fmt.Sprintf("What the tool call %s returned beside text:", chat.CallID(b.ToolUseID)) // as it goes upstream
 			shown = append(append(shown, part{Type: chat.PartText, Text: label}), media...)
 		}
 	}
