@@ -90,9 +90,10 @@ func (x *exchange) rememberStream(c *call, dec dialect.StreamDecoder) {
 	}
 }
 
-// goesOn reports whether the response goes on without its stream, which has
-// ended: it is made in the background. One that does not is remembered again, for
-// some servers name it, or its conversation, at its end only.
+// goesOn reports whether what the response consumes is not its stream's to book,
+// which has ended: it is made in the background and goes on, or was asked for
+// meanwhile and is booked. One that is over is remembered again, for some servers
+// name it, or its conversation, at its end only.
 func (x *exchange) goesOn(c *call, dec dialect.StreamDecoder) bool {
 	d, ok := dec.(*openai.Responses)
 	if !ok {
@@ -102,9 +103,10 @@ func (x *exchange) goesOn(c *call, dec dialect.StreamDecoder) bool {
 		return true
 	}
 	r := d.Response()
+	h, ok, _ := x.g.stored.find(x.rec.User.ID, r.ID)
 	r.Status = "" // what it consumed is about to be booked, whatever became of it
 	x.keep(c, r)
-	return false
+	return ok && h.settled && d.Background()
 }
 
 func (x *exchange) keep(c *call, r openai.Response) {

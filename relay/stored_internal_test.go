@@ -120,6 +120,12 @@ func TestStoredIsBounded(t *testing.T) {
 	if !has("carol", "c") || !has("ann", "first") || has("mallory", "m111") || s.order.Len() != storedMost {
 		t.Errorf("carol %v, ann %v, mallory %v, %d ids", has("carol", "c"), has("ann", "first"), has("mallory", "m111"), s.order.Len())
 	}
+	// Of theirs it is the one that was not used for longest.
+	s.find("mallory", "m112")
+	s.put("carol", "d", at("p"))
+	if !has("mallory", "m112") || has("mallory", "m113") {
+		t.Errorf("mallory %v %v", has("mallory", "m112"), has("mallory", "m113"))
+	}
 	// Nobody having more than one, the oldest goes.
 	s = stored{}
 	for i := range storedMost + 1 {

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -55,94 +57,6 @@ func TestStoredResponsesOutliveReloads(t *testing.T) {
 		u.Tags = []string{"basic"}
 		c.Users["test"] = u
 	})
-}
-
-// What a provider kept that is no longer there is gone: the client is told to send
-// all of it, which whoever serves the model now can answer.
-func TestPreviousResponseOfAProviderThatWentAway(t *testing.T) {
-	b := startResponses(t, setup{})
-	id := b.read(b.make(`{"model":"pool","input":"hi"}`)).ID
-	goesOn := `{"model":"pool","input":"on","previous_response_id":"` + id + `"}`
-	b.reload(func(c *config.Config) {
-		p := c.Providers["u1"]
-		p.Enabled = false
-		c.Providers["u1"] = p
-	})
-	a := b.make(goesOn)
-	if got := b.fault(a); a.Status != 400 || deref(got.Code) != "previous_response_not_found" || !strings.Contains(got.Message, "send the whole conversation") || len(b.u["u2"].Requests()) != 0 {
-		t.Errorf("%d %s", a.Status, a.Body)
-	}
-	b.reload(func(c *config.Config) {
-		p := c.Providers["u1"]
-		p.Enabled = true
-		c.Providers["u1"] = p
-	})
-	b.read(b.make(goesOn))
-}
-
-// Ids are remembered that can be asked for, of what is kept.
-func TestIdsThatAreNotRemembered(t *testing.T) {
-	var says string
-	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": func(*mockllm.Seen) []mockllm.Step {
-		return []mockllm.Step{mockllm.JSON(200, nil, says)}
-	}}})
-	f := func(id, more, path string, want int) {
-		t.Helper()
-		says = `{"id":"` + id + `","status":"completed","output":[]` + more + `}`
-		b.make(`{"model":"gpt-a","input":"hi"}`)
-		n := len(b.u["u1"].Requests())
-		if a := b.ask(userToken, "GET", "/"+path, ""); a.Status != want || want == 404 && len(b.u["u1"].Requests()) != n {
-			t.Errorf("%s: %d, want %d", id, a.Status, want)
-		}
-	}
-	f("resp_a-b.c:d", "", "resp_a-b.c:d", 200)
-	f("resp_1", `,"store":true`, "resp_1", 200)
-	f("resp_2", `,"store":false`, "resp_2", 404)
-	f("..", "", "%2e%2e", 404)
-	f(".", "", "%2e", 404)
-	f("a/b", "", "a%2fb", 404)
-	f("a?b", "", "a%3fb", 404)
-	f("a b", "", "a%20b", 404)
-}
-
-// What a response is gone on from and its conversation may be at two providers:
-// neither can answer then.
-func TestTwoHomesAreNone(t *testing.T) {
-	kept := func(id, conversation string) mockllm.Script {
-		return always(mockllm.JSON(200, nil, `{"id":"`+id+`","status":"completed","output":[],"conversation":{"id":"`+conversation+`"}}`))
-	}
-	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": kept("resp_1", "conv_1"), "u2": kept("resp_2", "conv_2")}})
-	b.make(`{"model":"round","input":"hi"}`)
-	b.make(`{"model":"round","input":"hi"}`)
-	f := func(previous, conversation string, want int) {
-		t.Helper()
-		a := b.make(`{"model":"round","input":"on","previous_response_id":"` + previous + `","conversation":"` + conversation + `"}`)
-		if a.Status != want || want == 400 && deref(b.fault(a).Param) != "conversation" {
-			t.Errorf("%s, %s: %d %s", previous, conversation, a.Status, a.Body)
-		}
-	}
-	f("resp_1", "conv_1", 200)
-	f("resp_2", "conv_2", 200)
-	f("resp_1", "conv_2", 400)
-	f("resp_2", "conv_1", 400)
-}
-
-// A stream that names its response at its end only is one to go on from too.
-func TestResponseNamedAtItsEnd(t *testing.T) {
-	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u2": mockllm.Attempts(
-		always(sse(), says(0, "he"), mockllm.Body(mockllm.ResponseEvent(1, "response.completed", `"response":{"id":"resp_late","status":"completed","conversation":{"id":"conv_late"},"usage":{"input_tokens":2,"output_tokens":3}}`))),
-		always(),
-	)}})
-	b.events(b.make(`{"model":"only-b","input":"hi","stream":true}`))
-	for _, more := range []string{`"previous_response_id":"resp_late"`, `"conversation":"conv_late"`} {
-		n := len(b.u["u2"].Requests())
-		if b.make(`{"model":"pool","input":"on",` + more + `}`); len(b.u["u2"].Requests()) != n+1 || len(b.u["u1"].Requests()) != 0 {
-			t.Errorf("%s: u1 was asked %d times, u2 %d", more, len(b.u["u1"].Requests()), len(b.u["u2"].Requests())-n)
-		}
-	}
-	if u := b.record(0).Usage; u.Input != 2 || u.Output != 3 {
-		t.Errorf("usage %+v", u)
-	}
 }
 
 // What goes on from a response waits for its provider, and is tried nowhere else.
@@ -266,6 +180,50 @@ func TestBackgroundStreamsAreBookedOnce(t *testing.T) {
 	}
 	f(0, mockllm.Body(mockllm.ResponseEvent(2, "response.completed", over)))
 	f(1, mockllm.Cut())
+}
+
+// So is one that is told as a stream, or asked for while its own stream still runs.
+func TestBackgroundResponsesAreBookedOnce(t *testing.T) {
+	const began = `"response":{"background":true,` + responseHead + `}`
+	const whole = `{"background":true,"id":"resp_1","status":"completed","usage":{"input_tokens":7,"output_tokens":2}}`
+	all := []mockllm.Step{sse(), mockllm.Body(mockllm.ResponseEvent(0, "response.created", began), mockllm.ResponseEvent(1, "response.output_text.delta", `"delta":"he"`))}
+	end := mockllm.Body(mockllm.ResponseEvent(2, "response.completed", `"response":`+whole))
+	told := func(stream bool) mockllm.Script {
+		if stream {
+			return always(append(slices.Clone(all), end)...)
+		}
+		return always(mockllm.JSON(200, nil, whole))
+	}
+	booked := func(b *responder, want ...int) {
+		t.Helper()
+		for i, want := range want {
+			if u := b.record(i).Usage; u.Input != want {
+				t.Errorf("request %d: %+v, want %d", i, u, want)
+			}
+		}
+	}
+	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": mockllm.Attempts(
+		always(mockllm.JSON(200, nil, `{"background":true,"id":"resp_1","status":"queued","usage":null}`)), told(true), told(true), told(false))}})
+	b.make(`{"model":"gpt-a","input":"hi","background":true}`)
+	b.events(b.ask(userToken, "GET", "/resp_1?stream=true", ""))
+	b.events(b.ask(userToken, "GET", "/resp_1?stream=true", ""))
+	b.read(b.ask(userToken, "GET", "/resp_1", ""))
+	booked(b, 0, 7, 0, 0)
+
+	over := make(chan struct{})
+	b = startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": mockllm.Attempts(
+		always(append(slices.Clone(all), mockllm.Wait(over), end)...), told(false))}})
+	resp := b.openOn(t.Context(), dialect.Responses, `{"model":"gpt-a","input":"hi","stream":true,"background":true}`)
+	defer resp.Body.Close()
+	if _, err := resp.Body.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	b.read(b.ask(userToken, "GET", "/resp_1", ""))
+	close(over)
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	booked(b, 7, 0)
 }
 
 // Tokens are counted and conversations compacted by the same providers.

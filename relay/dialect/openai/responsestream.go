@@ -243,6 +243,9 @@ func (d *Responses) Usage() dialect.Usage { return d.usage }
 // TextBytes implements dialect.StreamDecoder.
 func (d *Responses) TextBytes() int { return d.textBytes }
 
+// Background reports whether the response is made in the background.
+func (d *Responses) Background() bool { return d.background }
+
 // GoesOn reports whether the response is made in the background and is not over.
 func (d *Responses) GoesOn() bool { return d.background && !d.finished }
 
