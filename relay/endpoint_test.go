@@ -440,6 +440,34 @@ func TestUnofferedIsNobodysFault(t *testing.T) {
 	}
 }
 
+// Where the only one that may have the endpoint is out of use for now, the client
+// is told to come back, and not that nobody has it.
+func TestUnofferedByTheOthers(t *testing.T) {
+	embeddings := func(step mockllm.Step) mockllm.Script {
+		return func(r *mockllm.Seen) []mockllm.Step {
+			if strings.HasSuffix(r.Path, "/chat/completions") {
+				return nil
+			}
+			return []mockllm.Step{step}
+		}
+	}
+	none := embeddings(mockllm.JSON(404, nil, `{"error":{"message":"only chats here"}}`))
+	f := func(failure mockllm.Step, status int, code, retryAfter string) {
+		t.Helper()
+		b := startFormats(t, two(none, embeddings(failure)))
+		for range 20 { // until its breaker opens
+			b.postTo(dialect.Embeddings, `{"model":"pool","input":"a"}`)
+		}
+		n := b.u["u2"].Count()
+		a := b.postTo(dialect.Embeddings, `{"model":"pool","input":"a"}`)
+		if a.Status != status || deref(b.fault(a).Code) != code || a.Header.Get("Retry-After") != retryAfter || b.u["u2"].Count() != n {
+			t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
+		}
+	}
+	f(mockllm.JSON(401, nil, `{}`), 503, "no_backend_available", "1")
+	f(mockllm.JSON(429, http.Header{"Retry-After": {"600"}}, `{}`), 429, "upstream_rate_limited", "600")
+}
+
 // However many providers without the endpoint stand before it, the one that has
 // it is asked, and may be tried again as if they were not there.
 func TestUnofferedByMany(t *testing.T) {

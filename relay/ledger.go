@@ -104,7 +104,7 @@ func (x *exchange) run() *apierror.Error {
 func (x *exchange) lastWord(v verdict) *apierror.Error {
 	if v.unoffered {
 		if x.ledger.failed == nil {
-			return x.ledger.unoffered
+			return x.offeredNowhere()
 		}
 		v.err = x.ledger.failed // it was offered somewhere, and may be again
 	}

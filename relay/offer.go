@@ -2,6 +2,7 @@ package relay
 
 import (
 	"slices"
+	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
@@ -97,4 +98,35 @@ func (g *Gateway) balancer(id string, e dialect.Endpoint) *loadbalance.Balancer 
 func unsupportedEndpoint(m *Model, e dialect.Endpoint) *apierror.Error {
 	return apierror.New(apierror.UnsupportedEndpoint,
 		"the model %q cannot be used with /v1/%s: none of its providers offers that", m.Name, e).WithParam("model")
+}
+
+// offeredNowhere is the error of a request that each backend which could be asked
+// turned down, as its provider does not offer the endpoint. Where another one may
+// offer it that is out of use just now, the client is to come back.
+func (x *exchange) offeredNowhere() *apierror.Error {
+	left := loadbalance.Unavailable{Reason: loadbalance.ReasonRateLimited}
+	n := 0
+	for i := range x.model.targets {
+		t := &x.model.targets[i]
+		if x.asked(t) || x.pick.Only != "" && x.pick.Only != t.listing.Provider || !x.rec.User.MayUseTags(t.listing.Tags) {
+			continue
+		}
+		st, _ := x.g.fleet.Backend(t.backend)
+		wait := time.Until(st.CoolDownUntil)
+		if wait <= 0 {
+			left.Reason, wait = loadbalance.ReasonDown, 0
+		}
+		if n++; n == 1 || wait < left.RetryAfter {
+			left.RetryAfter = wait
+		}
+	}
+	if n == 0 {
+		return x.ledger.unoffered
+	}
+	return noBackend(&left)
+}
+
+// asked reports whether the request has been to the target's backend.
+func (x *exchange) asked(t *target) bool {
+	return slices.ContainsFunc(x.rec.Attempts, func(a Attempt) bool { return a.Backend == t.backend })
 }
