@@ -24,7 +24,7 @@ func TestFormFor(t *testing.T) {
 		}
 		up := &upstream{Upstream: dialect.Upstream{Provider: config.Provider{BackendType: format}, Base: u}}
 		want.Model = "asked"
-		if got := x.formFor(&target{up: up, listing: config.Listing{Model: model}}); got != want {
+		if got := x.formFor(&target{up: up, use: new(use), listing: config.Listing{Model: model}}); got != want {
 			t.Errorf("%s %s %s: %+v, want %+v", base, format, model, got, want)
 		}
 	}
