@@ -86,6 +86,7 @@ func (x *exchange) revisit() (verdict, *apierror.Error) {
 	method := x.r.Method
 	if method == http.MethodHead { // the server keeps the body back
 		method = http.MethodGet
+		query.Del("stream")
 	}
 	return x.ask(keeper, t, &dialect.Stored{
 		Method: method, ID: id, Action: x.rec.Stored.Action, Query: query, Stream: x.rec.Stream, Header: x.r.Header,

@@ -48,8 +48,10 @@ func TestP25StoredResponses(t *testing.T) {
 	if a := b.ask(userToken, "POST", "/"+last.ID+"/cancel", ""); a.Status != 400 || b.fault(a).Message != "Cannot cancel a synchronous response." {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
-	if a := b.ask(userToken, "HEAD", "/"+last.ID, ""); a.Status != 200 || a.Body != "" {
-		t.Errorf("%d %s", a.Status, a.Body)
+	for _, query := range []string{"", "?stream=true"} {
+		if a := b.ask(userToken, "HEAD", "/"+last.ID+query, ""); a.Status != 200 || a.Body != "" {
+			t.Errorf("%s: %d %s", query, a.Status, a.Body)
+		}
 	}
 	events := b.events(b.ask(userToken, "GET", "/"+last.ID+"?stream=true", ""))
 	if end := events[len(events)-1]; end.Name != "response.completed" || !strings.Contains(end.Data, `"model":"round"`) {
@@ -59,7 +61,7 @@ func TestP25StoredResponses(t *testing.T) {
 	if again := b.events(b.ask(userToken, "GET", "/"+last.ID, `{"stream":true}`)); len(again) != len(events) {
 		t.Errorf("%v", again)
 	}
-	if a := b.ask(userToken, "DELETE", "/"+last.ID, ""); a.Status != 200 || a.Body != `{"id":"`+last.ID+`","object":"response","deleted":true}` {
+	if a := b.ask(userToken, "DELETE", "/"+last.ID+"?stream=true", ""); a.Status != 200 || a.Body != `{"id":"`+last.ID+`","object":"response","deleted":true}` {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
 	n := len(b.u[home].Requests())
