@@ -42,7 +42,7 @@ func (x *exchange) admit() bool {
 		x.fail(apierror.New(apierror.UserDisabled, "user %q is disabled, ask the operator of this gateway", u.ID))
 	case want == accessAdmin && !u.Admin:
 		x.rec.User = u
-		x.fail(apierror.New(apierror.AdminRequired, "%s is for users with the tag %q", x.route.path, auth.AdminTag))
+		x.fail(apierror.New(apierror.AdminRequired, "%s is for users with the tag %q", x.route.shown, auth.AdminTag))
 	default:
 		x.rec.User = u
 		return true

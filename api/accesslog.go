@@ -98,7 +98,7 @@ func (x *exchange) log(status int, took time.Duration) {
 	if x.rec.User != nil {
 		f.Str("user", x.rec.User.ID)
 	}
-	f.Str("method", x.route.method).Str("path", x.route.path)
+	f.Str("method", x.route.method).Str("path", x.route.shown)
 	if !x.route.known {
 		f.Str("url_path", clip(x.masked(x.r.URL.Path, false)))
 	}

@@ -120,7 +120,7 @@ func (x *exchange) panicked(p any) (abort bool) {
 		return true
 	}
 	n := x.server.log.line(targetAPI, levelError, "Request handler panicked")
-	n.fields.Str("request_id", x.rec.RequestID).Str("path", x.route.path).Str("panic", x.masked(fmt.Sprint(p), false)).Bytes("stack", debug.Stack())
+	n.fields.Str("request_id", x.rec.RequestID).Str("path", x.route.shown).Str("panic", x.masked(fmt.Sprint(p), false)).Bytes("stack", debug.Stack())
 	n.send()
 	if x.w.Written() {
 		return true

@@ -15,6 +15,7 @@ import (
 type route struct {
 	method string
 	path   string // as the router takes it; a part that begins with : is any, one with * the rest of the path
+	shown  string // path as logs and metrics show it
 	access access
 	serve  func(*exchange)
 	known  bool // false: what answers for all that is not a route
@@ -134,7 +135,8 @@ func (s *Server) register(e *gin.Engine, rt *route) {
 	for _, m := range methods {
 		own := *rt
 		own.method = m
-		own.series = s.metrics.route(m, pattern(rt.path))
+		own.shown = pattern(rt.path)
+		own.series = s.metrics.route(m, own.shown)
 		e.Handle(m, rt.path, s.handle(&own))
 	}
 }
@@ -160,7 +162,7 @@ func (s *Server) otherwise(serve func(*exchange)) gin.HandlerFunc {
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 		http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect, otherMethod,
 	} {
-		handlers[m] = s.handle(&route{method: m, path: "other", shared: true, serve: serve, series: s.metrics.route(m, "other")})
+		handlers[m] = s.handle(&route{method: m, path: "other", shown: "other", shared: true, serve: serve, series: s.metrics.route(m, "other")})
 	}
 	return func(c *gin.Context) {
 		h, ok := handlers[c.Request.Method]

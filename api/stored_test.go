@@ -87,6 +87,9 @@ func TestStoredResponses(t *testing.T) {
 	if len(lines) != 3 || !strings.Contains(lines[1].raw, `"endpoint":"responses"`) || !strings.Contains(lines[1].raw, `"provider":"one"`) {
 		t.Errorf("%v", lines)
 	}
+	if lines := b.lines("Request completed"); len(lines) == 0 || !strings.Contains(lines[0].raw, `"path":"/v1/responses/{id}"`) {
+		t.Errorf("%v", lines)
+	}
 }
 
 // Bodies are logged where the configuration asks for it, of what is kept too.

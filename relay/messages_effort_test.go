@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
@@ -47,4 +48,22 @@ func TestEffortThatIsRefused(t *testing.T) {
 	f(mockllm.JSON(422, nil, `{"detail":[{"loc":["body","reasoning_effort"],"msg":"extra fields not permitted: reasoning_effort"}]}`), 2)
 	// Anything else is the client's.
 	f(mockllm.JSON(400, nil, mockllm.Fault("bad temperature", "invalid_request_error", "temperature", "x")), 1)
+}
+
+// A deployment at Azure may have any name: it does not say what its model takes.
+func TestEffortAtAzure(t *testing.T) {
+	f := func(kind string, want bool) {
+		t.Helper()
+		b := start(t, setup{
+			toml:     strings.Replace(usual, `"gpt-a-up"`, `"gpt-4o"`, 1),
+			provider: func(_ string, p *config.Provider) { p.BackendType = kind },
+			scripts:  one(always(mockllm.JSON(200, nil, mockllm.Completion("fine", 1, 1)))),
+		})
+		a := b.postTo(dialect.Messages, say("gpt-a", `,"output_config":{"effort":"max"}`))
+		if got := string(b.u["u1"].Requests()[0].Body); a.Status != 200 || strings.Contains(got, `"reasoning_effort":"high"`) != want || strings.Contains(got, "effort") != want {
+			t.Errorf("%s: %d %s", kind, a.Status, got)
+		}
+	}
+	f(config.TypeAzure, true)
+	f(config.TypeOpenAI, false)
 }

@@ -158,7 +158,8 @@ func TestConversationsStick(t *testing.T) {
 // A response in the background is polled where it was begun; what it consumed is
 // booked once, when it is known.
 func TestBackgroundResponses(t *testing.T) {
-	b := startResponses(t, setup{ids: []string{"u1"}, toml: strings.Replace(withOthers, "u2", "u1", -1)})
+	prices := "input_price = 1000000.0\noutput_price = 1000000.0\nrequest_price = 5.0\n"
+	b := startResponses(t, setup{ids: []string{"u1"}, toml: strings.ReplaceAll(strings.Replace(withOthers, "m-2\"\n", "m-2\"\n"+prices, 1), "u2", "u1")})
 	began := b.read(b.make(`{"model":"round","input":"hi there","background":true}`))
 	if began.Status != "queued" || !b.record(0).Usage.IsZero() {
 		t.Errorf("%+v, %+v", began, b.record(0).Usage)
@@ -169,10 +170,10 @@ func TestBackgroundResponses(t *testing.T) {
 		}
 	}
 	paid := 0
-	for i := range 4 {
+	for i, price := range []float64{5, 0, 0, 0} { // of the request, when it is made
 		rec := b.record(i)
-		if rec.Cost > 0 && strings.HasSuffix(rec.Attempts[0].Backend, "m-1") {
-			t.Logf("request %d: %v, %+v", i, rec.Cost, rec.Usage)
+		if cost := price + float64(rec.Usage.Input+rec.Usage.Output); rec.Cost != cost || rec.Attempts[0].Cost != cost {
+			t.Errorf("request %d costs %v, its attempt %v, want %v", i, rec.Cost, rec.Attempts[0].Cost, cost)
 		}
 		if !rec.Usage.IsZero() {
 			paid++

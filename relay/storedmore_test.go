@@ -203,12 +203,15 @@ func TestBackgroundResponsesAreBookedOnce(t *testing.T) {
 		}
 	}
 	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": mockllm.Attempts(
-		always(mockllm.JSON(200, nil, `{"background":true,"id":"resp_1","status":"queued","usage":null}`)), told(true), told(true), told(false))}})
+		always(mockllm.JSON(200, nil, `{"background":true,"id":"resp_1","status":"queued","usage":null}`)),
+		always(mockllm.JSON(200, nil, `{"background":true,"id":"resp_1","status":"in_progress","usage":{"input_tokens":1,"output_tokens":0}}`)),
+		told(true), told(true), told(false))}})
 	b.make(`{"model":"gpt-a","input":"hi","background":true}`)
+	b.read(b.ask(userToken, "GET", "/resp_1", "")) // what it consumed so far is not all
 	b.events(b.ask(userToken, "GET", "/resp_1?stream=true", ""))
 	b.events(b.ask(userToken, "GET", "/resp_1?stream=true", ""))
 	b.read(b.ask(userToken, "GET", "/resp_1", ""))
-	booked(b, 0, 7, 0, 0)
+	booked(b, 0, 0, 7, 0, 0)
 
 	over := make(chan struct{})
 	b = startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": mockllm.Attempts(
