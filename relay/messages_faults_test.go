@@ -122,6 +122,8 @@ func TestMessagesBrokenStreams(t *testing.T) {
 	f("error in chunks", "gpt-a", "api_error", "boom", always(text, mockllm.SSE(mockllm.Fault("boom", "server_error", "", "x"))))
 	f("half a call", "gpt-a", "api_error", "tool call", always(text, mockllm.SSE(
 		mockllm.Chunk(`{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}`, ""), mockllm.Finish("tool_calls"), mockllm.Done)))
+	f("half a call and done", "gpt-a", "api_error", "tool call", always(text, mockllm.SSE(
+		mockllm.Chunk(`{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}`, ""), mockllm.Done)))
 	f("events cut", "claude-x", "api_error", cut, always(own, mockllm.EOF()))
 	f("error event", "claude-x", "overloaded_error", "Overloaded", always(own, mockllm.ClaudeEvents(mockllm.ClaudeFault("overloaded_error", "Overloaded"))))
 	f("stopped without a reason", "claude-x", "api_error", cut, always(own, mockllm.ClaudeEvents(mockllm.ClaudeStop())))

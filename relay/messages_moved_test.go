@@ -36,6 +36,8 @@ func TestUnsignedThinkingStaysAway(t *testing.T) {
 	same(`[` + assistant(unsigned) + `]`) // the provider says what is wrong with that
 	same(`[{"role":"assistant","content":"thinking"},7,{"content":{"type":"thinking"}}]`)
 	same(`"no list"`)
+	same(`[` + user + `,` + assistant("") + `]`)
+	same(`[]`)
 }
 
 // In the middle of calls that another provider's model made without reasoning,

@@ -194,6 +194,14 @@ func (q *blocks) end(dst []byte, finish string) []byte {
 	return dst
 }
 
+// over notes that nothing more will come, though nothing was said to be finished:
+// half a call is no answer then.
+func (q *blocks) over() {
+	for _, b := range q.queue {
+		q.broken = q.broken || b.kind == blockToolUse && b.args.begun && !b.args.whole()
+	}
+}
+
 // fault is what is wrong with the answer, nil if nothing is.
 func (q *blocks) fault() error {
 	if !q.broken {

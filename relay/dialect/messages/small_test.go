@@ -1,6 +1,7 @@
 package messages_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -192,6 +193,37 @@ func TestSettle(t *testing.T) {
 	if err != nil || string(before) != string(after) || c.Body != nil || strings.Contains(string(after), `"input_tokens":0,`) {
 		t.Errorf("%s\nbecame %s, %v", before, after, err)
 	}
+}
+
+// Some servers count what came from their cache apart.
+func TestUsageIsNeverNegative(t *testing.T) {
+	c, err := toChat([]byte(`{"messages":[{"role":"user","content":"hi"}]}`), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Answer([]byte(`{"choices":[{"message":{"content":"a"}}]}`), []byte(`"m"`), dialect.Usage{Input: 3, CachedInput: 5, Output: 1})
+	if err != nil || !strings.Contains(string(got), `"usage":{"input_tokens":0,"cache_creation_input_tokens":0,"cache_read_input_tokens":5,"output_tokens":1}`) {
+		t.Errorf("%s %v", got, err)
+	}
+}
+
+// Calls wait for the one that is being told, but not without end.
+func TestCallsThatWait(t *testing.T) {
+	c, err := toChat([]byte(`{"messages":[{"role":"user","content":"hi"}]}`), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := c.Stream(upstream(t).Stream(meta()), meta().Model)
+	for i := range 2000 {
+		_, _, err = dec.Event(nil, nil, fmt.Appendf(nil, `{"id":"x","choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"id":"c%d","function":{"name":"f","arguments":"{"}}]},"finish_reason":null}]}`, i, i))
+		if err != nil {
+			if i < 1000 {
+				t.Errorf("%d calls are too many: %v", i, err)
+			}
+			return
+		}
+	}
+	t.Error("2000 calls wait")
 }
 
 // A tool is strict where OpenAI takes its schema so, and only there.

@@ -59,6 +59,9 @@ type outcome struct {
 func (d *decoder) put(dst, chunks []byte, o outcome) ([]byte, dialect.State, error) {
 	d.raw = chunks
 	dst = d.write(dst, chunks)
+	if o.state == dialect.End && d.finish == "" {
+		d.blocks.over()
+	}
 	if o.err == nil {
 		o.err = d.blocks.fault()
 	}

@@ -60,6 +60,8 @@ func TestDecodeResponseReportsItsFault(t *testing.T) {
 	for _, code := range []string{"invalid_prompt", "image_too_large", "unsupported_image_media_type", "empty_image_file", "failed_to_download_image"} {
 		f(failed(`{"code":"`+code+`","message":"no"}`), apierror.Error{Status: 400, Type: "invalid_request_error", Code: code, Message: "no"})
 	}
+	// Berry's own credential is no fault of the client's, whatever the word begins with.
+	f(failed(`{"code":"invalid_api_key","message":"no"}`), apierror.Error{Status: 401, Type: "server_error", Code: "invalid_api_key", Message: "no"})
 	f(failed(`null`), apierror.Error{Status: 500, Type: "server_error", Message: "the provider answered with status 500 and no readable error"})
 	f(failed(`"boom"`), apierror.Error{Status: 500, Type: "server_error", Message: "the provider answered with status 500 and no readable error"})
 }
