@@ -124,6 +124,7 @@ func TestClaudeModels(t *testing.T) {
 	bad("/v1/models", badToken, 401, "authentication_error", "invalid_api_key")
 	bad("/v1/models?limit=0", annToken, 400, "invalid_request_error", "invalid_value")
 	bad("/v1/models?limit=x", annToken, 400, "invalid_request_error", "invalid_value")
+	bad("/v1/models?limit=1001", annToken, 400, "invalid_request_error", "invalid_value")
 	bad("/v1/models?after_id=nope", annToken, 400, "invalid_request_error", "invalid_value")
 	bad("/v1/models?before_id=nope", annToken, 400, "invalid_request_error", "invalid_value")
 }

@@ -77,6 +77,24 @@ func TestPassingCut(t *testing.T) {
 	}
 }
 
+// What would break a client of this format does not reach it: what comes before the
+// beginning, a second one, content behind the reason why the model stopped.
+func TestPassingInOrder(t *testing.T) {
+	ev := func(kind, rest string) string {
+		return "event: " + kind + "\ndata: {\"type\":\"" + kind + "\"" + rest + "}\n\n"
+	}
+	start := ev("message_start", `,"message":{"model":"m","usage":{"input_tokens":3}}`)
+	block := ev("content_block_start", `,"index":0,"content_block":{"type":"text","text":""}`)
+	text := ev("content_block_delta", `,"index":0,"delta":{"type":"text_delta","text":"a"}`)
+	stop := ev("message_delta", `,"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}`)
+	total, end := ev("message_delta", `,"delta":{},"usage":{"output_tokens":3}`), ev("message_stop", "")
+	out, whole, err := run(text+start+block+text+start+text+stop+text+block+total+end, passed(), bound(t, nil))
+	want := strings.Replace(start, `"m"`, `"asked"`, 1) + block + text + text + stop + total + end
+	if err != nil || !whole || out != want {
+		t.Errorf("%v, whole %v, %q, want %q", err, whole, out, want)
+	}
+}
+
 func FuzzPassing(f *testing.F) {
 	for _, g := range streams(f) {
 		f.Add([]byte(g.in))

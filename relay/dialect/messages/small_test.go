@@ -1,6 +1,7 @@
 package messages_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -224,6 +225,36 @@ func TestCallsThatWait(t *testing.T) {
 		}
 	}
 	t.Error("2000 calls wait")
+}
+
+// Names that the chat format takes stay as they are.
+func TestNames(t *testing.T) {
+	f := func(name string, stays bool) {
+		t.Helper()
+		c, err := toChat([]byte(`{"messages":[{"role":"user","content":"a"}],"tools":[{"name":"`+name+`"}]}`), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out struct {
+			Tools []struct{ Function struct{ Name string } }
+		}
+		if err := json.Unmarshal(c.Body, &out); err != nil {
+			t.Fatal(err)
+		}
+		got := out.Tools[0].Function.Name
+		if (got == name) != stays || len(got) > 64 {
+			t.Errorf("%s became %s", name, got)
+		}
+		back, err := c.Answer([]byte(`{"choices":[{"message":{"tool_calls":[{"id":"c","function":{"name":"`+got+`","arguments":"{}"}}]}}]}`), []byte(`"m"`), dialect.Usage{})
+		if err != nil || !strings.Contains(string(back), `"name":"`+name+`"`) {
+			t.Errorf("%s came back as %s, %v", name, back, err)
+		}
+	}
+	f(strings.Repeat("a", 64), true)
+	f(strings.Repeat("a", 65), false)
+	f("mcp__my-server__Read_2", true)
+	f("mcp.server/read", false)
+	f("größe", false)
 }
 
 // A tool is strict where OpenAI takes its schema so, and only there.
