@@ -22,11 +22,12 @@ func TestSpeechFlows(t *testing.T) {
 	defer close(next)
 	sound := noise(1 << 20)
 	b := start(t, setup{scripts: map[string]mockllm.Script{"u1": always(
-		mockllm.Header(200, http.Header{"Content-Type": {"audio/mpeg"}}),
+		mockllm.Header(200, http.Header{"Content-Type": {"audio/mpeg"}, "X-Ratelimit-Remaining-Requests": {"5"}, "Set-Cookie": {"a=b"}}),
 		mockllm.Body(sound[:100]), mockllm.Wait(next), mockllm.Body(sound[100:5000]), mockllm.Wait(next), mockllm.Body(sound[5000:]))}})
 	resp := b.send(t.Context(), dialect.Speech, `{"model":"gpt-a","input":"hello","voice":"alloy"}`, "application/json")
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "audio/mpeg" || resp.Header.Get("X-Content-Type-Options") != "nosniff" || resp.Header.Get("X-Berry-Attempts") != "1" {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "audio/mpeg" || resp.Header.Get("X-Content-Type-Options") != "nosniff" || resp.Header.Get("X-Berry-Attempts") != "1" ||
+		resp.Header.Get("X-Ratelimit-Remaining-Requests") != "5" || resp.Header.Get("Set-Cookie") != "" {
 		t.Fatalf("%d %v", resp.StatusCode, resp.Header)
 	}
 	got := make([]byte, len(sound))
