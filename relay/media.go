@@ -38,6 +38,8 @@ func mediaType(h http.Header) string {
 func (x *exchange) media(c *call, resp *http.Response) verdict {
 	kind := mediaType(resp.Header)
 	switch {
+	case !readable(resp): // it would pass for sound or a text
+		return x.unreadable()
 	case kind == "text/event-stream":
 		if !x.rec.Stream {
 			return x.unreadable()
@@ -51,6 +53,16 @@ func (x *exchange) media(c *call, resp *http.Response) verdict {
 		return x.raw(c, resp, nil)
 	}
 	return x.plain(c, resp)
+}
+
+// readable reports whether a body is as its type says, or was made so. No other
+// coding was asked for.
+func readable(resp *http.Response) bool {
+	if _, ok := resp.Body.(*gunzip); ok {
+		return true
+	}
+	coding := resp.Header.Get("Content-Encoding")
+	return coding == "" || coding == "identity"
 }
 
 var errPage = errors.New("the answer is a page")

@@ -108,6 +108,8 @@ func TestMediaFailover(t *testing.T) {
 	f(dialect.Speech, speech, loadbalance.Timeout, "sound", mockllm.Header(200, audio), mockllm.Hang())
 	f(dialect.Speech, speech, loadbalance.Server, "sound", mockllm.JSON(200, nil, `{"url":"elsewhere"}`))
 	f(dialect.Speech, speech, loadbalance.Server, "sound", mockllm.JSON(200, html, "<p>hello"))
+	f(dialect.Speech, speech, loadbalance.Server, "sound", mockllm.JSON(200, http.Header{"Content-Type": {"audio/mpeg"}, "Content-Encoding": {"br"}}, "\x0b\x02"))
+	f(dialect.Transcriptions, "", loadbalance.Server, text, mockllm.JSON(200, http.Header{"Content-Type": {"text/plain"}, "Content-Encoding": {"zstd"}}, "\x28\xb5"))
 	f(dialect.Speech, speech, loadbalance.RateLimit, "sound", mockllm.JSON(200, nil, `{"error":{"message":"slow","code":"rate_limit_exceeded"}}`))
 	f(dialect.Speech, speech, loadbalance.Server, "sound", mockllm.JSON(500, nil, "{}"))
 	f(dialect.Speech, speech, loadbalance.Caller, "sound", mockllm.JSON(404, nil, "{}"))
