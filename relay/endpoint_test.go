@@ -440,6 +440,31 @@ func TestUnofferedIsNobodysFault(t *testing.T) {
 	}
 }
 
+// An endpoint's own turn outlives a reload that makes the model anew.
+func TestReloadKeepsTheEndpointsTurn(t *testing.T) {
+	b := startFormats(t, nil)
+	turns := func(c *config.Config, price float64) {
+		c.Models["pool"] = config.Model{
+			ID: "pool", Name: "pool", Enabled: true, Strategy: "round_robin",
+			Backends: []config.Listing{
+				{Provider: "c", Model: "claude-up", Weight: 1, Enabled: true, Priority: 1},
+				{Provider: "u1", Model: "a", Weight: 1, Enabled: true, Priority: 1, InputPrice: price},
+				{Provider: "u2", Model: "a", Weight: 1, Enabled: true, Priority: 1},
+			},
+		}
+	}
+	b.reload(func(c *config.Config) { turns(c, 0) })
+	var got []string
+	for i := range 6 {
+		a := b.postTo(dialect.Embeddings, `{"model":"pool","input":"a"}`)
+		got = append(got, a.Header.Get("X-Berry-Provider"))
+		b.reload(func(c *config.Config) { turns(c, float64(i+1)) })
+	}
+	if want := slices.Repeat(got[:2], 3); got[0] == got[1] || !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+}
+
 // Where the only one that may have the endpoint is out of use for now, the client
 // is told to come back, and not that nobody has it.
 func TestUnofferedByTheOthers(t *testing.T) {

@@ -182,3 +182,24 @@ func TestSpeechLength(t *testing.T) {
 		t.Errorf("%v %q", a.Header, a.Body)
 	}
 }
+
+// Sound comes in the provider's type, and never as something that a browser runs.
+func TestSpeechTypes(t *testing.T) {
+	f := func(kind, want string) {
+		t.Helper()
+		b := start(t, setup{scripts: map[string]mockllm.Script{"u1": always(mockllm.JSON(200, http.Header{"Content-Type": {kind}}, "sound"))}})
+		a := b.whole(b.send(t.Context(), dialect.Speech, `{"model":"gpt-a","input":"x"}`, "application/json"))
+		if a.Status != 200 || a.Body != "sound" || a.Header.Get("Content-Type") != want || a.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%q: %d %v %q, want %q", kind, a.Status, a.Header, a.Body, want)
+		}
+	}
+	const octets = "application/octet-stream"
+	f("audio/wav; codecs=1", "audio/wav; codecs=1")
+	f("Audio/OGG", "Audio/OGG")
+	f("video/mp4", "video/mp4")
+	f("application/ogg", "application/ogg")
+	f(octets, octets)
+	f("application/javascript", octets)
+	f("image/png", octets)
+	f("audio/x; "+strings.Repeat("y", 10000), octets)
+}

@@ -40,6 +40,36 @@ func FuzzEncodeEmbeddings(f *testing.F) {
 	})
 }
 
+func TestDecodeEmbeddings(t *testing.T) {
+	f := func(in, want string) {
+		t.Helper()
+		out, _, err := decodeEmbeddings([]byte(in), &dialect.Meta{Model: []byte(`"m"`), InputBytes: 10})
+		if got := string(out); err != nil || got != want {
+			t.Errorf("%s: %s, %v; want %s", in, got, err, want)
+		}
+	}
+	const end = `],"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}`
+	f(`{"other":[{"values":[9]}],"embeddings":[{"shape":[1],"values":[0.5]},{"values":[1e-3]}],"error":null,"usageMetadata":{"promptTokenCount":7,"more":[1]}}`,
+		`{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5]},{"object":"embedding","index":1,"embedding":[1e-3]}`+end)
+
+	bad := func(in string) {
+		t.Helper()
+		if out, _, err := decodeEmbeddings([]byte(in), &dialect.Meta{Model: []byte(`"m"`), InputBytes: 10}); err == nil {
+			t.Errorf("%s: %s", in, out)
+		}
+	}
+	bad(``)
+	bad(`{}`)
+	bad(`{"embeddings":[]}`)
+	bad(`{"embeddings":{"values":[1]}}`)
+	bad(`{"embeddings":[[1]]}`)
+	bad(`{"embeddings":[{"value":[1]}]}`)
+	bad(`{"embeddings":[{"values":"x"}]}`)
+	bad(`{"embeddings":[{"values":[1]},null]}`)
+	bad(`{"embeddings":[{"values":[1]}]} x`)
+	bad(`{"embeddings":[{"values":[1]}],"error":{"code":500}}`)
+}
+
 // FuzzDecodeEmbeddings: an answer is refused, or becomes a list of valid JSON
 // with vectors in the form that was asked for.
 func FuzzDecodeEmbeddings(f *testing.F) {
