@@ -64,13 +64,18 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*dialect.Bod
 	case errors.Is(err, errTooLarge):
 		return nil, tooLarge(limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		w.Header().Set("Connection", "close")
-		return nil, apierror.New(apierror.RequestTimeout, "the request body did not arrive in time")
+		return nil, notInTime(w)
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return nil, apierror.New(apierror.InvalidJSON, "the request body is not valid gzip, as its Content-Encoding says")
 	default:
 		return nil, apierror.New(apierror.InvalidJSON, "the request body could not be read to its end")
 	}
+}
+
+// notInTime is the error of a body past its deadline; its connection cannot be used again.
+func notInTime(w http.ResponseWriter) *apierror.Error {
+	w.Header().Set("Connection", "close")
+	return apierror.New(apierror.RequestTimeout, "the request body did not arrive in time")
 }
 
 var errTooLarge = errors.New("body is over the limit")

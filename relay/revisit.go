@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -70,11 +71,13 @@ func (x *exchange) revisit() (verdict, *apierror.Error) {
 	query := x.r.URL.Query()
 	query.Del("api-version") // the provider's, if it wants one
 	if x.r.Method == http.MethodGet && x.r.ContentLength != 0 {
-		if saysStream(x.r.Body) {
+		stream, e := x.saysStream()
+		if e != nil {
+			return verdict{}, e
+		}
+		if stream {
 			query.Set("stream", "true")
 		}
-		// The answer may take longer than its body might have.
-		_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{})
 	}
 	x.rec.Stream = x.r.Method == http.MethodGet && query.Get("stream") == "true"
 	x.meta = dialect.Meta{Endpoint: dialect.Responses, Model: []byte(h.name), User: x.rec.User.ID, Retold: true}
@@ -97,10 +100,22 @@ func (x *exchange) revisit() (verdict, *apierror.Error) {
 const maxAsked = 1 << 10
 
 // saysStream reports whether the body of a GET asks for a stream, as openai-go's does,
-// which has no query for it.
-func saysStream(body io.Reader) bool {
+// which has no query for it. The caller of ServeStored has set when it must have
+// arrived; that goes for an answer too, until the body has: net/http reads on to
+// its end before it writes one.
+func (x *exchange) saysStream() (bool, *apierror.Error) {
+	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxAsked+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return false, notInTime(x.w)
+	case err != nil:
+		return false, apierror.New(apierror.InvalidJSON, "the request body could not be read to its end")
+	case len(body) > maxAsked:
+		return false, apierror.New(apierror.RequestTooLarge, "the body of this request may only say {\"stream\":true}; it is longer than %d bytes", maxAsked)
+	}
+	_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{}) // the answer may take longer
 	var said struct{ Stream bool }
-	return json.NewDecoder(io.LimitReader(body, maxAsked)).Decode(&said) == nil && said.Stream
+	return json.Unmarshal(body, &said) == nil && said.Stream, nil
 }
 
 func notKept(id string) *apierror.Error {

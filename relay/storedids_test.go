@@ -1,8 +1,15 @@
 package relay_test
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
@@ -94,4 +101,41 @@ func TestResponseNamedAtItsEnd(t *testing.T) {
 	if u := b.record(0).Usage; u.Input != 2 || u.Output != 3 {
 		t.Errorf("usage %+v", u)
 	}
+}
+
+// A GET whose body does not come, or does not end, is answered all the same: the
+// server reads a body to its end before it writes.
+func TestStoredBodyThatDoesNotCome(t *testing.T) {
+	b := startResponses(t, setup{})
+	id := b.read(b.make(`{"model":"gpt-a","input":"hi"}`)).ID
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// as api does
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		b.serve(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	f := func(framing, sent string, want int) {
+		t.Helper()
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET /v1/responses/%s HTTP/1.1\r\nHost: b\r\nAuthorization: Bearer %s\r\n%s\r\n\r\n%s", id, userToken, framing, sent)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != want {
+			t.Errorf("%s, %q: %d, %v, want %d", framing, sent, resp.StatusCode, err, want)
+		}
+	}
+	f("Content-Length: 5000", "", 408)
+	f("Content-Length: 5000", `{"stream":false}`, 408)
+	f("Content-Length: 5000", `{"stream":false}`+strings.Repeat(" ", 4000), 413)
+	f("Transfer-Encoding: chunked", "10\r\n"+`{"stream":false}`+"\r\n", 408)
+	f("Transfer-Encoding: chunked", "10\r\n"+`{"stream":false}`+"\r\n0\r\n\r\n", 200)
+	f("Content-Length: 15", `{"stream":true}`, 200)
+	f("Content-Length: 4", `what`, 200)
 }
