@@ -16,6 +16,7 @@ type chunk struct {
 
 	reasoning, thought dialect.Span // under its two names
 	text, refusal      dialect.Span
+	parts              []dialect.Span // the texts of content that some servers give in parts
 	finish             dialect.Span
 	calls              []callPiece
 }
@@ -28,7 +29,7 @@ type callPiece struct {
 
 // read walks data, which a dialect has written or let through.
 func (k *chunk) read(data []byte) bool {
-	*k = chunk{c: cursor.New(data), data: data, calls: k.calls[:0]}
+	*k = chunk{c: cursor.New(data), data: data, calls: k.calls[:0], parts: k.parts[:0]}
 	return k.c.Object(func(key []byte) bool {
 		switch string(key) {
 		case "id":
@@ -66,6 +67,9 @@ func (k *chunk) choice() bool {
 func (k *chunk) delta(key []byte) bool {
 	switch string(key) {
 	case "content":
+		if k.c.Peek() == '[' {
+			return k.c.Array(k.part)
+		}
 		return k.string(&k.text)
 	case "refusal":
 		return k.string(&k.refusal)
@@ -79,6 +83,26 @@ func (k *chunk) delta(key []byte) bool {
 		}
 	}
 	_, ok := k.c.Value()
+	return ok
+}
+
+// part takes an element of content.
+func (k *chunk) part() bool {
+	if k.c.Peek() != '{' {
+		_, ok := k.c.Value()
+		return ok
+	}
+	var text dialect.Span
+	ok := k.c.Object(func(key []byte) bool {
+		if string(key) == "text" {
+			return k.string(&text)
+		}
+		_, ok := k.c.Value()
+		return ok
+	})
+	if !text.IsZero() {
+		k.parts = append(k.parts, text)
+	}
 	return ok
 }
 

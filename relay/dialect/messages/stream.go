@@ -93,7 +93,8 @@ func (d *decoder) take(dst []byte, k *chunk) []byte {
 			dst = d.blocks.say(dst, blockThinking, k.bytes(thought))
 		}
 	}
-	for _, text := range [...]dialect.Span{k.text, k.refusal} {
+	k.parts = append(k.parts, k.text, k.refusal)
+	for _, text := range k.parts {
 		if !text.IsZero() {
 			dst = d.blocks.say(dst, blockText, k.bytes(text))
 		}
