@@ -152,6 +152,7 @@ func TestTranscriptTypes(t *testing.T) {
 	f("text/vtt; charset=utf-8", srt, "text/vtt; charset=utf-8")
 	f("application/x-subrip", srt, "application/x-subrip")
 	f("application/x-shockwave-flash", srt, "text/plain; charset=utf-8")
+	f("text/plain; "+strings.Repeat("y", 10000), srt, "text/plain; charset=utf-8")
 	f("text/plain", "", "text/plain")
 	f("text/plain", "{hello}", "text/plain")
 	f("text/plain", `{"text":"hello"}`, "application/json")
