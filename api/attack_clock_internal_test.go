@@ -225,6 +225,8 @@ func TestAttackSlowBody(t *testing.T) {
 		f("POST /admin/reload-config", "nobody", framing, 401, unreadPatience)
 		f("GET /admin/config", clockToken, framing, 200, unreadPatience)
 		f("GET /v1/models", clockToken, framing, 200, unreadPatience)
+		f("POST /v1/responses/r/cancel", clockToken, framing, 404, unreadPatience)
+		f("GET /v1/responses/r", clockToken, framing, 404, unreadPatience)
 		f("GET /prometheus", "nobody", framing, 200, unreadPatience)
 		f("POST /nothing", "nobody", framing, 404, unreadPatience)
 		f("POST /livez", "nobody", framing, 405, unreadPatience)
