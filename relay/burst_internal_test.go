@@ -114,6 +114,16 @@ func (w *arrivals) late(t *testing.T, due []time.Time) (late time.Duration) {
 	return late
 }
 
+// One piece is no burst yet: what comes behind it is not waited for.
+func TestFirstPieceIsNoBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, due := serveTimed(t, 2, burstGap/2)
+		if late := w.late(t, due); late != 0 {
+			t.Errorf("a piece came %v late: %q", late, w.clumps)
+		}
+	})
+}
+
 // What comes by itself goes out at once, each piece in a write of its own.
 func TestPacedStreamIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -162,7 +162,7 @@ func TestTranscriptTypes(t *testing.T) {
 
 // Other JSON than an object or a text is no transcript.
 func TestNoTranscript(t *testing.T) {
-	for _, in := range []string{"", " ", "1", "null", `["hello"]`, `"hello`, `{"words":[]}`, `{"text":1}`} {
+	for _, in := range []string{"", " ", "1", "null", `["hello"]`, `"hello`, `{"words":[]}`, `{"text":1}`, `{"text":"a"} x`, "{\"text\":\"\xff\"}"} {
 		b := start(t, setup{scripts: map[string]mockllm.Script{"u1": always(mockllm.JSON(200, nil, in))}})
 		a := b.postForm(dialect.Transcriptions, [2]string{"model", "gpt-a"}, [2]string{"stream", "False"}, [2]string{"file=a.mp3", "x"})
 		if a.Status != 502 || b.record(0).Attempts[0].Kind != loadbalance.Server {
