@@ -465,6 +465,36 @@ func TestReloadKeepsTheEndpointsTurn(t *testing.T) {
 	}
 }
 
+// A model of three formats is seen in three ways.
+func TestEachEndpointHasItsListings(t *testing.T) {
+	b := startFormats(t, nil)
+	b.reload(func(c *config.Config) {
+		c.Models["pool"] = config.Model{
+			ID: "pool", Name: "pool", Enabled: true, Strategy: "round_robin",
+			Backends: []config.Listing{
+				{Provider: "c", Model: "claude-up", Weight: 1, Enabled: true},
+				{Provider: "g", Model: "gemini-embedding-001", Weight: 1, Enabled: true},
+				{Provider: "u1", Model: "a", Weight: 1, Enabled: true},
+			},
+		}
+	})
+	f := func(e dialect.Endpoint, want ...string) {
+		t.Helper()
+		var got []string
+		for range 6 {
+			got = append(got, b.postTo(e, `{"model":"pool","input":"a","prompt":"a",`+hi+`}`).Header.Get("X-Berry-Provider"))
+		}
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, want) {
+			t.Errorf("%v went to %v, want %v", e, got, want)
+		}
+	}
+	f(dialect.Chat, "c", "g", "u1")
+	f(dialect.Embeddings, "g", "u1")
+	f(dialect.Completions, "u1")
+	f(dialect.Moderations, "u1")
+}
+
 // Where the only one that may have the endpoint is out of use for now, the client
 // is told to come back, and not that nobody has it.
 func TestUnofferedByTheOthers(t *testing.T) {
