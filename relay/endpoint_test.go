@@ -210,7 +210,7 @@ func TestEmbeddingsForGemini(t *testing.T) {
 	if a := b.postTo(dialect.Embeddings, `{"model":"emb-g","input":"a"}`); !strings.Contains(a.Body, `"usage":{"prompt_tokens":7,"total_tokens":7}`) {
 		t.Error(a.Body)
 	}
-	for _, unreadable := range []string{`{}`, `{"embeddings":[]}`, `{"embeddings":[{}]}`, `{"embeddings":[{"values":"x"}]}`, `{"embeddings":[1]}`, `[`, `{"embeddings":[{"values":[1]}]`} {
+	for _, unreadable := range []string{`{}`, `{"embeddings":[]}`, `{"embeddings":[{}]}`, `{"embeddings":[{"values":"x"}]}`, `{"embeddings":[1]}`, `[`, `{"embeddings":[{"values":[1]}]`, `{"embeddings":[{"values":[1]},{"values":[2]}]}`} {
 		b.u["g"].SetScript(always(mockllm.JSON(200, nil, unreadable)))
 		if a := b.postTo(dialect.Embeddings, `{"model":"emb-g","input":"a"}`); a.Status != 502 && a.Status != 503 {
 			t.Errorf("%s: %d %s", unreadable, a.Status, a.Body)

@@ -50,7 +50,7 @@ func (x *exchange) prepare(c *call) error {
 			return err
 		}
 	}
-	c.in.Model, c.in.Dropped, c.in.OlderCalls = c.t.model, nil, false
+	c.in.Model, c.in.Dropped, c.in.OlderCalls, c.in.Vectors = c.t.model, nil, false, 0
 	c.meta.Hide = c.t.up.hide
 	c.meta.DropReasoning = !c.t.up.Provider.Reasoning || c.chat != nil && !x.translation.req.ShowsThinking()
 	return nil
@@ -139,7 +139,7 @@ func (x *exchange) mayPass() bool {
 
 // encoded notes what encoding the request had to leave out.
 func (x *exchange) encoded(c *call) {
-	c.meta.OlderCalls = c.in.OlderCalls
+	c.meta.OlderCalls, c.meta.Vectors = c.in.OlderCalls, c.in.Vectors
 	if c.chat != nil {
 		x.in.Dropped = c.chat.LeftOut(c.in.Dropped)
 	}

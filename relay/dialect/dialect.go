@@ -40,6 +40,8 @@ type Request struct {
 	// OlderCalls is set by Encode: the client describes functions in the older
 	// form, so that its answer must have the older form of calls too.
 	OlderCalls bool
+	// Vectors is set by Encode: how many vectors the answer must have; 0 for not known.
+	Vectors int
 }
 
 // Usage is what one answer consumed, in tokens. CachedInput and CacheWrite are
@@ -87,6 +89,8 @@ type Meta struct {
 	DropReasoning bool
 	// OlderCalls makes a call of the answer a function_call.
 	OlderCalls bool
+	// Vectors is how many vectors the answer must have; 0 for not known.
+	Vectors int
 	// Retold is set when the answer tells of a response that was given before:
 	// one that failed is then no failure to tell it.
 	Retold bool
@@ -103,8 +107,8 @@ type Dialect interface {
 	// an endpoint are given to Encode, and only their answers to Decode and Stream.
 	Serves(e Endpoint) bool
 	// Encode makes the upstream request for one attempt. It may be called again
-	// for a retry and does not keep in, nor change anything in it but Dropped and
-	// OlderCalls.
+	// for a retry and does not keep in, nor change anything in it but Dropped,
+	// OlderCalls and Vectors.
 	// The request's body is closed by the transport; a caller that does not
 	// send it closes it. An error that is an *apierror.Error is the answer for
 	// the client: the request holds what this format cannot say.

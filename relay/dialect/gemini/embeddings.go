@@ -40,21 +40,21 @@ type embeddingText struct {
 var embedded = map[string]struct{}{"model": {}, "input": {}, "encoding_format": {}, "dimensions": {}, "backend": {}}
 
 // encodeEmbeddings puts a request for vectors into Gemini's form.
-func encodeEmbeddings(body []byte, model string) (sent []byte, dropped []string, err error) {
+func encodeEmbeddings(r *dialect.Request, model string) (sent []byte, err error) {
 	var in map[string]json.RawMessage
-	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, nil, chat.Refuse("", "the request body cannot be read")
+	if err := json.Unmarshal(r.Body.Bytes(), &in); err != nil {
+		return nil, chat.Refuse("", "the request body cannot be read")
 	}
 	texts, err := inputTexts(in["input"])
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	dimensions, err := dimensionsOf(in["dimensions"])
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if f := string(in["encoding_format"]); !slices.Contains([]string{"", "null", `"float"`, `"base64"`}, f) {
-		return nil, nil, chat.Refuse("encoding_format", "encoding_format must be float or base64")
+		return nil, chat.Refuse("encoding_format", "encoding_format must be float or base64")
 	}
 	if !strings.HasPrefix(model, "models/") && !strings.HasPrefix(model, "tunedModels/") {
 		model = "models/" + model
@@ -65,13 +65,14 @@ func encodeEmbeddings(body []byte, model string) (sent []byte, dropped []string,
 		one.Content.Parts[0].Text = text
 		out.Requests = append(out.Requests, one)
 	}
+	var dropped []string
 	for name, v := range in {
 		if _, ok := embedded[name]; !ok && string(v) != "null" {
 			dropped = append(dropped, name)
 		}
 	}
-	sent, err = encoded(out)
-	return sent, chat.Dropped(dropped), err
+	r.Dropped, r.Vectors = chat.Dropped(dropped), len(texts)
+	return encoded(out)
 }
 
 // inputTexts are the texts of input: one, or a list. Tokens are numbers of
@@ -118,7 +119,7 @@ func decodeEmbeddings(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, erro
 	switch {
 	case a.fault:
 		return nil, dialect.Usage{}, inBand(body)
-	case !ok || a.n == 0:
+	case !ok || a.n == 0 || m.Vectors > 0 && a.n != m.Vectors: // which text lacks its vector cannot be told
 		return nil, dialect.Usage{}, errNoEmbeddings
 	}
 	usage := dialect.Usage{Input: a.tokens}

@@ -16,7 +16,11 @@ func FuzzEncodeEmbeddings(f *testing.F) {
 	f.Add(`{"model":"m","input":["a","b"],"dimensions":3,"encoding_format":"base64","user":"u"}`)
 	f.Add(`{"input":[[1,2],[3]]}`)
 	f.Fuzz(func(t *testing.T, in string) {
-		sent, _, err := encodeEmbeddings([]byte(in), "m")
+		body := dialect.NewBody(len(in))
+		defer body.Release()
+		body.Set([]byte(in))
+		r := dialect.Request{Body: body}
+		sent, err := encodeEmbeddings(&r, "m")
 		if err != nil {
 			if e, ok := errors.AsType[*apierror.Error](err); !ok || e.Status != 400 || e.Message == "" {
 				t.Fatalf("%q: not an answer for the client: %v", in, err)
@@ -31,6 +35,9 @@ func FuzzEncodeEmbeddings(f *testing.F) {
 		}
 		if err := json.Unmarshal(sent, &out); err != nil || len(out.Requests) == 0 {
 			t.Fatalf("%q: sent %s: %v", in, sent, err)
+		}
+		if r.Vectors != len(out.Requests) {
+			t.Fatalf("%q: %d vectors for %s", in, r.Vectors, sent)
 		}
 		for _, r := range out.Requests {
 			if r.Model != "models/m" || len(r.Content.Parts) != 1 || r.Content.Parts[0].Text == nil {
@@ -52,22 +59,24 @@ func TestDecodeEmbeddings(t *testing.T) {
 	f(`{"other":[{"values":[9]}],"embeddings":[{"shape":[1],"values":[0.5]},{"values":[1e-3]}],"error":null,"usageMetadata":{"promptTokenCount":7,"more":[1]}}`,
 		`{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5]},{"object":"embedding","index":1,"embedding":[1e-3]}`+end)
 
-	bad := func(in string) {
+	bad := func(in string, vectors int) {
 		t.Helper()
-		if out, _, err := decodeEmbeddings([]byte(in), &dialect.Meta{Model: []byte(`"m"`), InputBytes: 10}); err == nil {
+		if out, _, err := decodeEmbeddings([]byte(in), &dialect.Meta{Model: []byte(`"m"`), InputBytes: 10, Vectors: vectors}); err == nil {
 			t.Errorf("%s: %s", in, out)
 		}
 	}
-	bad(``)
-	bad(`{}`)
-	bad(`{"embeddings":[]}`)
-	bad(`{"embeddings":{"values":[1]}}`)
-	bad(`{"embeddings":[[1]]}`)
-	bad(`{"embeddings":[{"value":[1]}]}`)
-	bad(`{"embeddings":[{"values":"x"}]}`)
-	bad(`{"embeddings":[{"values":[1]},null]}`)
-	bad(`{"embeddings":[{"values":[1]}]} x`)
-	bad(`{"embeddings":[{"values":[1]}],"error":{"code":500}}`)
+	bad(``, 0)
+	bad(`{}`, 0)
+	bad(`{"embeddings":[]}`, 0)
+	bad(`{"embeddings":{"values":[1]}}`, 0)
+	bad(`{"embeddings":[[1]]}`, 0)
+	bad(`{"embeddings":[{"value":[1]}]}`, 0)
+	bad(`{"embeddings":[{"values":"x"}]}`, 0)
+	bad(`{"embeddings":[{"values":[1]},null]}`, 0)
+	bad(`{"embeddings":[{"values":[1]}]} x`, 0)
+	bad(`{"embeddings":[{"values":[1]}],"error":{"code":500}}`, 0)
+	bad(`{"embeddings":[{"values":[1]}]}`, 2)
+	bad(`{"embeddings":[{"values":[1]},{"values":[1]}]}`, 1)
 }
 
 // FuzzDecodeEmbeddings: an answer is refused, or becomes a list of valid JSON

@@ -126,7 +126,7 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 // body puts a request into Gemini's form, for the method that takes it.
 func (d *Dialect) body(in *dialect.Request, model string) (sent []byte, method string, err error) {
 	if in.Endpoint == dialect.Embeddings {
-		sent, in.Dropped, err = encodeEmbeddings(in.Body.Bytes(), model)
+		sent, err = encodeEmbeddings(in, model)
 		return sent, "batchEmbedContents", err
 	}
 	asked, err := chat.Parse(in.Body.Bytes())
