@@ -17,6 +17,7 @@ type clumpWriter struct {
 	raw     http.ResponseWriter // what gin's wraps
 	flusher interface{ FlushError() error }
 	conn    *watchedConn
+	begun   bool // the header is out
 	clump   int  // bytes written since the last flush
 	held    bool // conn holds them
 }
@@ -49,7 +50,8 @@ func (w *clumpWriter) WriteHeader(status int) {
 
 // begin has gin send the header, and know of it.
 func (w *clumpWriter) begin() {
-	if !w.gin.Written() {
+	if !w.begun {
+		w.begun = true
 		w.gin.WriteHeaderNow()
 	}
 }
