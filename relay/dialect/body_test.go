@@ -50,7 +50,7 @@ func TestSplice(t *testing.T) {
 	f("abc", "abcx", edit(3, 3, "x"))
 	f("abc", "xabyc", edit(0, 0, "x"), edit(2, 2, "y"))
 	f("abc", "c", edit(0, 1, ""), edit(1, 2, ""))
-	f("abcdef", "aXXXXdf", edit(1, 3, "XXXX"), edit(4, 5, ""))
+	f("abcdef", "aWXYZdf", edit(1, 3, "WXYZ"), edit(4, 5, ""))
 }
 
 func TestRemoveMembers(t *testing.T) {

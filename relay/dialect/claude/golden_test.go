@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/golden"
 	"github.com/PPKunOfficial/berry-api/relay/sse"
 )
 
@@ -146,30 +146,6 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// golden is a stream of testdata: what the provider sends, a line of ====, and
-// what the client gets, without the terminator, which is not the dialect's.
-type golden struct{ name, in, out string }
-
-func streams(t testing.TB) (all []golden) {
-	t.Helper()
-	files, err := filepath.Glob("testdata/*.sse")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no streams: %v", err)
-	}
-	for _, f := range files {
-		raw, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, out, ok := strings.Cut(string(raw), "====\n")
-		if !ok {
-			t.Fatalf("%s has no line of ====", f)
-		}
-		all = append(all, golden{filepath.Base(f), in, out})
-	}
-	return all
-}
-
 // run decodes a stream as relay does. whole is whether it would be taken for a
 // whole answer.
 func run(in string, m *dialect.Meta, d *Dialect) (out string, whole bool, err error) {
@@ -209,9 +185,9 @@ func short(out string) string {
 }
 
 func TestStreams(t *testing.T) {
-	for _, g := range streams(t) {
-		t.Run(g.name, func(t *testing.T) {
-			out, whole, err := run(g.in, metaOf(g.name), bound(t, nil))
+	for _, g := range golden.Streams(t) {
+		t.Run(g.Name, func(t *testing.T) {
+			out, whole, err := run(g.In, metaOf(g.Name), bound(t, nil))
 			got := short(out)
 			switch e, ok := errors.AsType[*apierror.Error](err); {
 			case ok:
@@ -221,7 +197,7 @@ func TestStreams(t *testing.T) {
 			case !whole:
 				got += "truncated\n"
 			}
-			if d := cmp.Diff(g.out, got); d != "" {
+			if d := cmp.Diff(g.Out, got); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 		})
@@ -231,28 +207,28 @@ func TestStreams(t *testing.T) {
 // TestStreamsCut cuts every stream at every byte: what comes out is a
 // beginning of the whole, and it counts as whole only with a finish reason in it.
 func TestStreamsCut(t *testing.T) {
-	for _, g := range streams(t) {
-		m, d := metaOf(g.name), bound(t, nil)
-		full, _, _ := run(g.in, m, d)
-		for i := range len(g.in) {
-			out, whole, err := run(g.in[:i], m, d)
+	for _, g := range golden.Streams(t) {
+		m, d := metaOf(g.Name), bound(t, nil)
+		full, _, _ := run(g.In, m, d)
+		for i := range len(g.In) {
+			out, whole, err := run(g.In[:i], m, d)
 			if err != nil {
 				continue
 			}
 			finished := strings.Contains(out, `"finish_reason":"`)
 			if whole != finished {
-				t.Fatalf("%s cut at %d: whole %v, finish reason %v", g.name, i, whole, finished)
+				t.Fatalf("%s cut at %d: whole %v, finish reason %v", g.Name, i, whole, finished)
 			}
 			if !whole && !strings.HasPrefix(full, out) {
-				t.Fatalf("%s cut at %d is no beginning of the whole:\n%s", g.name, i, out)
+				t.Fatalf("%s cut at %d is no beginning of the whole:\n%s", g.Name, i, out)
 			}
 		}
 	}
 }
 
 func FuzzStream(f *testing.F) {
-	for _, g := range streams(f) {
-		f.Add([]byte(g.in))
+	for _, g := range golden.Streams(f) {
+		f.Add([]byte(g.In))
 	}
 	d := bound(f, nil)
 	f.Fuzz(func(t *testing.T, in []byte) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/golden"
 )
 
 func passed() *dialect.Meta {
@@ -31,28 +32,28 @@ func frames(t *testing.T, out string) (names, data []string) {
 // Every stream of testdata reaches its own clients as it came: what is
 // expected is what was sent, but for the model's name.
 func TestPassing(t *testing.T) {
-	for _, g := range streams(t) {
-		out, whole, err := run(g.in, passed(), bound(t, nil))
+	for _, g := range golden.Streams(t) {
+		out, whole, err := run(g.In, passed(), bound(t, nil))
 		names, data := frames(t, out)
 		sent := 0
 		for _, d := range data {
 			d = strings.Replace(d, `"model":"asked"`, `"model":"m"`, 1)
-			if strings.Contains(g.in, "data: "+d+"\n") {
+			if strings.Contains(g.In, "data: "+d+"\n") {
 				sent++
 			}
 		}
 		added := 0 // the end, where the provider left it out
-		if n := len(names); whole && n > 0 && !strings.Contains(g.in, "message_stop") && names[n-1] == "message_stop" {
+		if n := len(names); whole && n > 0 && !strings.Contains(g.In, "message_stop") && names[n-1] == "message_stop" {
 			added = 1
 		}
 		if sent+added < len(data) {
-			t.Errorf("%s: %d of %d events were not sent so:\n%s", g.name, len(data)-sent-added, len(data), out)
+			t.Errorf("%s: %d of %d events were not sent so:\n%s", g.Name, len(data)-sent-added, len(data), out)
 		}
 		if whole && err == nil && (len(names) == 0 || names[len(names)-1] != "message_stop") {
-			t.Errorf("%s is whole and ends with %v", g.name, names)
+			t.Errorf("%s is whole and ends with %v", g.Name, names)
 		}
 		if !whole && strings.Contains(out, "message_stop") {
-			t.Errorf("%s is not whole and ends well", g.name)
+			t.Errorf("%s is not whole and ends well", g.Name)
 		}
 	}
 }
@@ -60,18 +61,18 @@ func TestPassing(t *testing.T) {
 // A stream that is cut anywhere is a beginning of the whole one, and has an end
 // only where the model said why it stopped.
 func TestPassingCut(t *testing.T) {
-	for _, g := range streams(t) {
-		full, _, _ := run(g.in, passed(), bound(t, nil))
-		for i := range len(g.in) {
-			out, whole, err := run(g.in[:i], passed(), bound(t, nil))
+	for _, g := range golden.Streams(t) {
+		full, _, _ := run(g.In, passed(), bound(t, nil))
+		for i := range len(g.In) {
+			out, whole, err := run(g.In[:i], passed(), bound(t, nil))
 			if err != nil {
 				continue
 			}
 			if whole != strings.Contains(out, "message_stop") || whole && !strings.Contains(out, `"stop_reason":"`) {
-				t.Fatalf("%s cut at %d: whole %v: %s", g.name, i, whole, out)
+				t.Fatalf("%s cut at %d: whole %v: %s", g.Name, i, whole, out)
 			}
 			if !whole && !strings.HasPrefix(full, out) {
-				t.Fatalf("%s cut at %d is no beginning of the whole:\n%s", g.name, i, out)
+				t.Fatalf("%s cut at %d is no beginning of the whole:\n%s", g.Name, i, out)
 			}
 		}
 	}
@@ -96,8 +97,8 @@ func TestPassingInOrder(t *testing.T) {
 }
 
 func FuzzPassing(f *testing.F) {
-	for _, g := range streams(f) {
-		f.Add([]byte(g.in))
+	for _, g := range golden.Streams(f) {
+		f.Add([]byte(g.In))
 	}
 	d := bound(f, nil)
 	f.Fuzz(func(t *testing.T, in []byte) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/golden"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 )
 
@@ -85,27 +86,27 @@ func checkOrder(events string) (last string, err error) {
 // TestStreamsCut cuts every stream at every byte: what comes out is a beginning
 // of the whole, and has an end only where it counts as whole.
 func TestStreamsCut(t *testing.T) {
-	for _, g := range streams(t) {
-		full, _, _ := run(t, g.in)
-		for i := range len(g.in) {
-			out, whole, err := run(t, g.in[:i])
+	for _, g := range golden.Streams(t) {
+		full, _, _ := run(t, g.In)
+		for i := range len(g.In) {
+			out, whole, err := run(t, g.In[:i])
 			if out == "" || err != nil {
 				continue
 			}
 			last, order := checkOrder(out)
 			if ended := last == "message_stop"; order != nil || ended != whole {
-				t.Fatalf("%s cut at %d: whole %v, last event %s, %v", g.name, i, whole, last, order)
+				t.Fatalf("%s cut at %d: whole %v, last event %s, %v", g.Name, i, whole, last, order)
 			}
 			if !whole && !strings.HasPrefix(full, out) {
-				t.Fatalf("%s cut at %d is no beginning of the whole:\n%s", g.name, i, out)
+				t.Fatalf("%s cut at %d is no beginning of the whole:\n%s", g.Name, i, out)
 			}
 		}
 	}
 }
 
 func FuzzStream(f *testing.F) {
-	for _, g := range streams(f) {
-		f.Add([]byte(g.in))
+	for _, g := range golden.Streams(f) {
+		f.Add([]byte(g.In))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		out, whole, err := run(t, string(in))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/golden"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 	"github.com/PPKunOfficial/berry-api/relay/sse"
@@ -149,30 +149,6 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// golden is a stream of testdata: what the provider sends, a line of ====, and
-// what the client gets.
-type golden struct{ name, in, out string }
-
-func streams(t testing.TB) (all []golden) {
-	t.Helper()
-	files, err := filepath.Glob("testdata/*.sse")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no streams: %v", err)
-	}
-	for _, f := range files {
-		raw, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, out, ok := strings.Cut(string(raw), "====\n")
-		if !ok {
-			t.Fatalf("%s has no line of ====", f)
-		}
-		all = append(all, golden{filepath.Base(f), in, out})
-	}
-	return all
-}
-
 // run decodes a stream as relay does. whole is whether it would be taken for a
 // whole answer.
 func run(t testing.TB, in string) (out string, whole bool, err error) {
@@ -215,9 +191,9 @@ func short(t testing.TB, out string) string {
 }
 
 func TestStreams(t *testing.T) {
-	for _, g := range streams(t) {
-		t.Run(g.name, func(t *testing.T) {
-			out, whole, err := run(t, g.in)
+	for _, g := range golden.Streams(t) {
+		t.Run(g.Name, func(t *testing.T) {
+			out, whole, err := run(t, g.In)
 			got := short(t, out)
 			switch {
 			case err != nil:
@@ -225,7 +201,7 @@ func TestStreams(t *testing.T) {
 			case !whole:
 				got += "truncated\n"
 			}
-			if d := cmp.Diff(g.out, got); d != "" {
+			if d := cmp.Diff(g.Out, got); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 		})
