@@ -122,7 +122,7 @@ func noBackend(u *loadbalance.Unavailable) *apierror.Error {
 	case loadbalance.ReasonTags:
 		return apierror.New(apierror.NoBackendForTags, "your tags leave no backend of this model; ask the gateway's operator for access")
 	case loadbalance.ReasonPinned:
-		return invalidField("backend", "a provider that serves this model")
+		return apierror.New(apierror.InvalidValue, "backend must be a provider that serves this model").WithParam("backend")
 	case loadbalance.ReasonRateLimited:
 		return rateLimitError(nil, u.RetryAfter)
 	default:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/scan"
 )
 
 // Images and sound: their requests may be forms, and their answers JSON, text,
@@ -20,12 +21,12 @@ func (x *exchange) scanRequest(body []byte) (dialect.Scan, *apierror.Error) {
 	if e.Form() {
 		switch kind := mediaType(x.r.Header); {
 		case strings.HasPrefix(kind, "multipart/"):
-			return scanForm(body, x.r.Header["Content-Type"], e)
+			return scan.Form(body, x.r.Header["Content-Type"], e)
 		case kind == "application/x-www-form-urlencoded":
 			return dialect.Scan{}, apierror.New(apierror.UnsupportedMedia, "send the form as multipart/form-data")
 		}
 	}
-	return scanBody(body, e)
+	return scan.JSON(body, e)
 }
 
 // mediaType is a content type without its parameters, in lower case.

@@ -11,6 +11,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/scan"
 	"github.com/PPKunOfficial/berry-api/relay/sse"
 )
 
@@ -105,11 +106,11 @@ func (p *probe) encode(ctx context.Context, q question) (*http.Request, error) {
 		text = fmt.Appendf(text, `{"model":%s,"input":%q}`, model, greeting)
 	}
 	body.Set(text)
-	scan, fault := scanBody(text, q.endpoint)
+	found, fault := scan.JSON(text, q.endpoint)
 	if fault != nil {
 		return nil, fault
 	}
-	return p.up.dialect.Encode(ctx, &dialect.Request{Endpoint: q.endpoint, Body: body, Scan: scan, Model: model, Header: http.Header{}})
+	return p.up.dialect.Encode(ctx, &dialect.Request{Endpoint: q.endpoint, Body: body, Scan: found, Model: model, Header: http.Header{}})
 }
 
 func (q *question) meta() *dialect.Meta {

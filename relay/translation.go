@@ -12,6 +12,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+	"github.com/PPKunOfficial/berry-api/relay/scan"
 )
 
 // A request in Anthropic's form reaches a provider of that format as it is, and
@@ -76,7 +77,7 @@ func (x *exchange) translate(c *call) error {
 		if err != nil {
 			return err
 		}
-		scan, fault := scanBody(made.Body, dialect.Chat)
+		found, fault := scan.JSON(made.Body, dialect.Chat)
 		if fault != nil {
 			return fault
 		}
@@ -84,7 +85,7 @@ func (x *exchange) translate(c *call) error {
 		body := dialect.NewBody(0)
 		body.Set(made.Body)
 		t.chat, t.to = made, to
-		t.in = dialect.Request{Endpoint: dialect.Chat, Body: body, Scan: scan, Header: x.in.Header, User: x.in.User}
+		t.in = dialect.Request{Endpoint: dialect.Chat, Body: body, Scan: found, Header: x.in.Header, User: x.in.User}
 		t.meta = dialect.Meta{Endpoint: dialect.Chat, Model: x.meta.Model, User: x.meta.User, WantUsage: true}
 	}
 	c.in, c.meta, c.chat = &t.in, &t.meta, t.chat

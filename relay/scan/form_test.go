@@ -1,4 +1,4 @@
-package relay
+package scan
 
 import (
 	"bytes"
@@ -39,10 +39,10 @@ func parts(t *testing.T, body []byte) (all []string) {
 	}
 }
 
-// FuzzScanForm checks what goes upstream for a form that is let through: the same
+// FuzzForm checks what goes upstream for a form that is let through: the same
 // parts in the same order, with the upstream's name of the model, and without
 // the part backend; and that no reading of it finds another model.
-func FuzzScanForm(f *testing.F) {
+func FuzzForm(f *testing.F) {
 	pieces := []string{
 		"--b", "\r\n", "--", "\r\n--b\r\n", "\r\n--b--", "\r\n\r\n", "\n", ";", `"`, "gpt", "true",
 		"--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt\r\n",
@@ -64,7 +64,7 @@ func FuzzScanForm(f *testing.F) {
 		for _, p := range picks {
 			form = append(form, pieces[int(p)%len(pieces)]...)
 		}
-		scan, e := scanForm(form, contentType, dialect.Transcriptions)
+		scan, e := Form(form, contentType, dialect.Transcriptions)
 		if e != nil {
 			if e.Status != 400 {
 				t.Fatalf("%q: %v", form, e)
@@ -94,7 +94,7 @@ func FuzzScanForm(f *testing.F) {
 				t.Fatalf("%q became %q", form, sent)
 			}
 		}
-		again, e := scanForm(sent, contentType, dialect.Transcriptions)
+		again, e := Form(sent, contentType, dialect.Transcriptions)
 		if e != nil || again.Model != "up/gpt" || again.Backend != "" || again.Stream != scan.Stream {
 			t.Fatalf("%q became %q: %+v %v", form, sent, again, e)
 		}

@@ -1,4 +1,4 @@
-package relay
+package scan
 
 import (
 	"errors"
@@ -22,8 +22,10 @@ type formScanner struct {
 	seen    []string
 }
 
-// scanForm is scanBody for a form; contentType is the request's header.
-func scanForm(body []byte, contentType []string, e dialect.Endpoint) (dialect.Scan, *apierror.Error) {
+// Form does for a multipart form of endpoint e what JSON does for a JSON text.
+// contentType is the request's header of that name, which must be there once: it
+// says the form's boundary. Safe for concurrent use.
+func Form(body []byte, contentType []string, e dialect.Endpoint) (dialect.Scan, *apierror.Error) {
 	if len(contentType) != 1 {
 		return dialect.Scan{}, invalidForm("it needs one header Content-Type")
 	}

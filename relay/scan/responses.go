@@ -1,4 +1,4 @@
-package relay
+package scan
 
 import (
 	"github.com/PPKunOfficial/berry-api/relay/strict"

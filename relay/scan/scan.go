@@ -1,4 +1,16 @@
-package relay
+// Package scan reads a client's request body once, before anything is done
+// with it, and says what Berry needs of it: the model, whether a stream is asked
+// for, and where what an upstream must not get stands, in a dialect.Scan.
+//
+// JSON reads a JSON text and Form a multipart form. Both refuse what two parsers
+// could read differently, so that nobody passes the check of access with one
+// model and reaches a provider with another; what else is wrong with a request
+// its upstream says. A new field that relay needs is one case in member (or
+// field, of a form) and one field of dialect.Scan.
+//
+// relay calls it for each request, and for the chats that it makes itself. It
+// knows nothing of HTTP but a form's content type, and keeps nothing of a body.
+package scan
 
 import (
 	"errors"
@@ -11,9 +23,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/strict"
 )
 
-// scanner reads a request body once. What two JSON parsers could read
-// differently is refused: with two "model" members the access check could see
-// one and the upstream the other.
+// scanner reads a JSON text once.
 type scanner struct {
 	strict.Reader
 	endpoint dialect.Endpoint
@@ -25,9 +35,12 @@ type scanner struct {
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
-// scanBody finds in one pass what relay needs of a JSON request of endpoint e.
-// The error is a 400 that names the fault. What else is missing the upstream says.
-func scanBody(body []byte, e dialect.Endpoint) (dialect.Scan, *apierror.Error) {
+// JSON finds in one pass what is needed of a JSON request of endpoint e. The
+// spans are offsets in body, which it only reads; the strings are copies. The
+// error is a 400 that names the fault, and the scan is zero then. Two members of
+// one name are such a fault: with two "model" the check of access could see one
+// and the upstream the other. Safe for concurrent use.
+func JSON(body []byte, e dialect.Endpoint) (dialect.Scan, *apierror.Error) {
 	s := scanners.Get().(*scanner)
 	s.endpoint, s.scan, s.seenMessages, s.turns = e, dialect.Scan{}, false, turns{}
 	s.Reset(body)

@@ -1,4 +1,4 @@
-package relay
+package scan
 
 import (
 	"bytes"
@@ -11,10 +11,10 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
-func TestScanBodyFinds(t *testing.T) {
+func TestJSONFinds(t *testing.T) {
 	f := func(in string, want dialect.Scan) {
 		t.Helper()
-		got, e := scanBody([]byte(in), dialect.Chat)
+		got, e := JSON([]byte(in), dialect.Chat)
 		if e != nil {
 			t.Errorf("%s: %v", in, e)
 			return
@@ -44,10 +44,10 @@ func TestScanBodyFinds(t *testing.T) {
 		dialect.Scan{Model: "a", Open: 1, ModelValue: span(108, 111)})
 }
 
-func TestScanBodyRefuses(t *testing.T) {
+func TestJSONRefuses(t *testing.T) {
 	f := func(in, code, param, message string) {
 		t.Helper()
-		_, e := scanBody([]byte(in), dialect.Chat)
+		_, e := JSON([]byte(in), dialect.Chat)
 		if e == nil || e.Status != 400 || e.Code != code || e.Param != param || !strings.Contains(e.Message, message) {
 			t.Errorf("%.80q: %+v, want %s %q %q", in, e, code, param, message)
 		}
@@ -84,10 +84,10 @@ func TestScanBodyRefuses(t *testing.T) {
 
 // What a chat alone must have, and what only some endpoints know, is nobody
 // else's business.
-func TestScanByEndpoint(t *testing.T) {
+func TestJSONByEndpoint(t *testing.T) {
 	f := func(e dialect.Endpoint, in string, want dialect.Scan, refusal string) {
 		t.Helper()
-		got, fault := scanBody([]byte(in), e)
+		got, fault := JSON([]byte(in), e)
 		if (fault != nil) != (refusal != "") || fault != nil && !strings.Contains(fault.Message, refusal) {
 			t.Errorf("%v %s: %v, want %q", e, in, fault, refusal)
 		}
@@ -126,14 +126,14 @@ func TestScanByEndpoint(t *testing.T) {
 	}), "")
 }
 
-// FuzzScanBody: what passes is JSON by another parser's reading too, with the
+// FuzzJSON: what passes is JSON by another parser's reading too, with the
 // same model, and its spans are what they say.
-func FuzzScanBody(f *testing.F) {
+func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"model":"a","messages":[{"tool_calls":[{"id":"x"}]}],"stream":true,"stream_options":{"include_usage":false},"backend":"p"}`))
 	f.Add([]byte(`{"messages":[{"thinking_blocks":1,"extra_content":2,"role":"a","tool_calls":[{"extra_content":{},"id":"x"}]}],"model":"a"}`))
 	f.Add([]byte(`{"messages":[{"tool_call_id":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}],"model":"\u0061"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		s, e := scanBody(in, dialect.Chat)
+		s, e := JSON(in, dialect.Chat)
 		if e != nil {
 			return
 		}
@@ -215,14 +215,14 @@ func checkExtensions(t *testing.T, in []byte, s dialect.Scan, e dialect.Endpoint
 	if _, err := out.ReadFrom(r); err != nil || int64(out.Len()) != n {
 		t.Fatalf("%q: spliced to %d bytes, said %d: %v", in, out.Len(), n, err)
 	}
-	left, fault := scanBody(out.Bytes(), e)
+	left, fault := JSON(out.Bytes(), e)
 	if fault != nil || len(left.Extensions) != 0 || len(left.LongIDs) != len(s.LongIDs) || left.Model != s.Model {
 		t.Fatalf("%q became %q: %v", in, out.Bytes(), fault)
 	}
 }
 
-// FuzzScanTurns does the same for a body in Anthropic's form.
-func FuzzScanTurns(f *testing.F) {
+// FuzzTurns does the same for a body in Anthropic's form.
+func FuzzTurns(f *testing.F) {
 	for _, content := range []string{
 		`"a"`, `[{"type":"text"}]`, `[{"type":"thinking","signature":""},{"type":"tool_use"}]`, `[{"type":"thinking"}]`,
 		`[ {"signature":"s","type":"thinking"} , {"type":"thinking"} , {"type":"tool_result"} ]`,
@@ -230,7 +230,7 @@ func FuzzScanTurns(f *testing.F) {
 		f.Add([]byte(`{"model":"a","messages":[{"content":` + content + `},{"content":[{"type":"tool_result"}]}],"thinking":{"type":"enabled"}}`))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		s, e := scanBody(in, dialect.Messages)
+		s, e := JSON(in, dialect.Messages)
 		if e != nil {
 			return
 		}
@@ -245,14 +245,14 @@ func FuzzScanTurns(f *testing.F) {
 	})
 }
 
-func BenchmarkScanBody(b *testing.B) {
+func BenchmarkJSON(b *testing.B) {
 	f := func(name string, size int) {
 		body := []byte(`{"model":"gpt-4o-mini","messages":[{"role":"user","content":"` + strings.Repeat("lorem ipsum ", size/12) + `"}],"temperature":0.7,"stream":true}`)
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				if _, e := scanBody(body, dialect.Chat); e != nil {
+				if _, e := JSON(body, dialect.Chat); e != nil {
 					b.Fatal(e)
 				}
 			}
@@ -262,10 +262,10 @@ func BenchmarkScanBody(b *testing.B) {
 	f("100KB", 100_000)
 }
 
-func TestScanBodyFindsWhatIsGoneOnFrom(t *testing.T) {
+func TestJSONFindsWhatIsGoneOnFrom(t *testing.T) {
 	f := func(in string, e dialect.Endpoint, previous, conversation string) {
 		t.Helper()
-		got, fault := scanBody([]byte(in), e)
+		got, fault := JSON([]byte(in), e)
 		if fault != nil || got.Previous != previous || got.Conversation != conversation {
 			t.Errorf("%s: %q %q, %v", in, got.Previous, got.Conversation, fault)
 		}
@@ -282,7 +282,7 @@ func TestScanBodyFindsWhatIsGoneOnFrom(t *testing.T) {
 	f(`{"model":"a","previous_response_id":1,"conversation":[]}`, dialect.Embeddings, "", "")
 	f(`{"model":"a","messages":[],"previous_response_id":{},"conversation":1}`, dialect.Chat, "", "")
 	for _, in := range []string{`{"model":"a","conversation":{"id":"a","id":"b"}}`, `{"model":"a","previous_response_id":"a","previous_response_id":"b"}`} {
-		if _, e := scanBody([]byte(in), dialect.Responses); e == nil || e.Code != "invalid_json" {
+		if _, e := JSON([]byte(in), dialect.Responses); e == nil || e.Code != "invalid_json" {
 			t.Errorf("%s: %v", in, e)
 		}
 	}
