@@ -8,6 +8,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+	"github.com/PPKunOfficial/berry-api/relay/stored"
 )
 
 // A response that its provider keeps can be gone on from at that provider alone.
@@ -24,13 +25,13 @@ func (x *exchange) anchor() *apierror.Error {
 		if from.id == "" {
 			continue
 		}
-		h, ok, foreign := x.g.stored.find(x.rec.User.ID, from.id)
+		h, ok, foreign := x.g.stored.Find(x.rec.User.ID, from.id)
 		switch {
-		case foreign, ok && x.rt.upstreams[h.provider] == nil: // somebody else's, or gone with its provider
+		case foreign, ok && x.rt.upstreams[h.Provider] == nil: // somebody else's, or gone with its provider
 			return previousNotFound(from.id, from.param)
 		case !ok:
 			x.adrift = true
-		case x.anchored != "" && x.anchored != h.provider, !x.moor(h.provider):
+		case x.anchored != "" && x.anchored != h.Provider, !x.moor(h.Provider):
 			return apierror.New(apierror.InvalidValue, "%s %.100q is kept by a provider that cannot serve this request; use the model that made it",
 				from.param, from.id).WithParam(from.param)
 		}
@@ -103,23 +104,23 @@ func (x *exchange) goesOn(c *call, dec dialect.StreamDecoder) bool {
 		return true
 	}
 	r := d.Response()
-	h, ok, _ := x.g.stored.find(x.rec.User.ID, r.ID)
+	h, ok, _ := x.g.stored.Find(x.rec.User.ID, r.ID)
 	r.Status = "" // what it consumed is about to be booked, whatever became of it
 	x.keep(c, r)
-	return ok && h.settled && d.Background()
+	return ok && h.Settled && d.Background()
 }
 
 func (x *exchange) keep(c *call, r openai.Response) {
 	if r.Unstored {
 		return
 	}
-	h := home{
-		provider: c.t.listing.Provider, backend: c.t.backend,
-		model: x.rec.Model.ID, name: string(x.meta.Model), settled: r.Over(),
+	h := stored.Home{
+		Provider: c.t.listing.Provider, Backend: c.t.backend,
+		Model: x.rec.Model.ID, Name: string(x.meta.Model), Settled: r.Over(),
 	}
 	for _, id := range []string{r.ID, r.Conversation} {
 		if isID(id) {
-			x.g.stored.put(x.rec.User.ID, id, h)
+			x.g.stored.Put(x.rec.User.ID, id, h)
 		}
 	}
 }

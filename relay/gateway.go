@@ -12,6 +12,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/claude"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/gemini"
+	"github.com/PPKunOfficial/berry-api/relay/stored"
 )
 
 // Options are what an embedder may set; the zero value is a plain gateway.
@@ -49,7 +50,7 @@ type Gateway struct {
 	// signatures and thoughts belong to conversations, which outlive reloads.
 	signatures gemini.Signatures
 	thoughts   claude.Thoughts
-	stored     stored
+	stored     stored.Responses
 	current    atomic.Pointer[Runtime]
 	uses       uses
 	// readingOn counts the answers that are read on without their client.

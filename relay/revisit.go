@@ -15,6 +15,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+	"github.com/PPKunOfficial/berry-api/relay/stored"
 )
 
 // Stored names a response that a provider keeps, and what is asked about it.
@@ -47,11 +48,11 @@ func (g *Gateway) ServeStored(w http.ResponseWriter, r *http.Request, rt *Runtim
 // revisit finds the response's provider and asks it.
 func (x *exchange) revisit() (verdict, *apierror.Error) {
 	id := x.rec.Stored.ID
-	h, ok, _ := x.g.stored.find(x.rec.User.ID, id)
+	h, ok, _ := x.g.stored.Find(x.rec.User.ID, id)
 	if !ok {
 		return verdict{}, notKept(id)
 	}
-	up := x.rt.upstreams[h.provider]
+	up := x.rt.upstreams[h.Provider]
 	if up == nil {
 		return verdict{}, apierror.New(apierror.NotFound, "the provider that keeps the response %.100q is not configured any more", id)
 	}
@@ -80,7 +81,7 @@ func (x *exchange) revisit() (verdict, *apierror.Error) {
 		}
 	}
 	x.rec.Stream = x.r.Method == http.MethodGet && query.Get("stream") == "true"
-	x.meta = dialect.Meta{Endpoint: dialect.Responses, Model: []byte(h.name), User: x.rec.User.ID, Retold: true}
+	x.meta = dialect.Meta{Endpoint: dialect.Responses, Model: []byte(h.Name), User: x.rec.User.ID, Retold: true}
 	x.gate.to(x.w)
 	x.gate.stream, x.gate.keepalive = x.rec.Stream, x.rt.limits.keepalive
 	if x.rec.Stream {
@@ -125,23 +126,23 @@ func notKept(id string) *apierror.Error {
 
 // homeOf is the model and the target that made a response; without a model where
 // the configuration does not have them any more.
-func (rt *Runtime) homeOf(h home, up *upstream) (*Model, *target) {
-	if m := rt.byID[h.model]; m != nil {
+func (rt *Runtime) homeOf(h stored.Home, up *upstream) (*Model, *target) {
+	if m := rt.byID[h.Model]; m != nil {
 		for _, by := range []*Model{m, rt.fallbackOf(m)} {
 			if by == nil {
 				continue
 			}
 			for i := range by.targets {
-				if by.targets[i].backend == h.backend {
+				if by.targets[i].backend == h.Backend {
 					return m, &by.targets[i]
 				}
 			}
 		}
 	}
-	_, name, _ := strings.Cut(h.backend, ":")
+	_, name, _ := strings.Cut(h.Backend, ":")
 	return nil, &target{
-		up: up, backend: h.backend, listing: config.Listing{Provider: h.provider, Model: name},
-		providerHeader: []string{h.provider}, modelHeader: []string{name},
+		up: up, backend: h.Backend, listing: config.Listing{Provider: h.Provider, Model: name},
+		providerHeader: []string{h.Provider}, modelHeader: []string{name},
 	}
 }
 
@@ -211,7 +212,7 @@ func (x *exchange) told(c *call, resp *http.Response) verdict {
 	}
 	c.a.FirstContent = time.Since(c.a.Start)
 	if x.r.Method == http.MethodDelete {
-		x.g.stored.forget(x.rec.User.ID, x.rec.Stored.ID)
+		x.g.stored.Forget(x.rec.User.ID, x.rec.Stored.ID)
 	} else {
 		x.settle(c, says)
 	}
@@ -226,7 +227,7 @@ func (x *exchange) told(c *call, resp *http.Response) verdict {
 // settle books what a response consumed that was not over when it was made, as
 // soon as it is known, once.
 func (x *exchange) settle(c *call, says openai.Response) {
-	if !says.Over() || says.Usage.IsZero() || !x.g.stored.settle(x.rec.User.ID, x.rec.Stored.ID) {
+	if !says.Over() || says.Usage.IsZero() || !x.g.stored.Settle(x.rec.User.ID, x.rec.Stored.ID) {
 		return
 	}
 	x.book(c, says.Usage)
