@@ -30,7 +30,7 @@ type call struct {
 
 	in   *dialect.Request // what is asked for, in a form that the target speaks
 	meta *dialect.Meta
-	chat *messages.Chat // where that is not the client's form; else nil
+	chat chatOf // where that is not the client's form; else nil
 }
 
 // attempt makes one upstream call and carries its answer to the client. It

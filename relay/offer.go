@@ -12,10 +12,10 @@ import (
 // Not every provider's format has every endpoint. A model is seen by an endpoint
 // with those of its listings alone that can serve it.
 
-// serves reports whether the upstream can be asked for the endpoint.
-// Messages are put into the chat format where the upstream does not speak them.
+// serves reports whether the upstream can be asked for the endpoint, be it by
+// a chat request.
 func (up *upstream) serves(e dialect.Endpoint) bool {
-	return up.dialect.Serves(e) || e == dialect.Messages && up.dialect.Serves(dialect.Chat)
+	return up.dialect.Serves(e) || e.InChat() && up.dialect.Serves(dialect.Chat)
 }
 
 // on is the model as the endpoint sees it; nil if none of its listings serves it.

@@ -10,19 +10,21 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 	"github.com/PPKunOfficial/berry-api/relay/scan"
 )
 
-// A request in Anthropic's form reaches a provider of that format as it is, and
-// any other as a chat request whose answer is put back.
+// A request in a form of its own, Anthropic's messages or OpenAI's responses,
+// reaches a provider that has the endpoint as it is, and any other as a chat
+// request whose answer is put back.
 
-// translation is a request in Anthropic's form put into the chat format.
+// translation is a request in the client's form put into the chat format.
 type translation struct {
-	req  *messages.Request
-	chat *messages.Chat  // nil before the first attempt that needs it
-	to   messages.Target // that chat was made for
+	req  form       // nil once settled
+	chat chatOf     // nil before the first attempt that needs it
+	to   hub.Target // that chat was made for
 	in   dialect.Request
 	meta dialect.Meta
 }
@@ -44,9 +46,14 @@ func (t *translation) settle() {
 	}
 }
 
+// native reports whether the target gets the request as it is.
+func (x *exchange) native(t *target) bool {
+	return !x.rec.Endpoint.InChat() || t.up.dialect.Serves(x.rec.Endpoint)
+}
+
 // prepare makes what the attempt asks its target for ready to be encoded.
 func (x *exchange) prepare(c *call) error {
-	if x.in.Endpoint == dialect.Messages && !c.t.up.dialect.Serves(dialect.Messages) {
+	if !x.native(c.t) {
 		if err := x.translate(c); err != nil {
 			return err
 		}
@@ -61,7 +68,7 @@ func (x *exchange) prepare(c *call) error {
 // take the same form of it.
 func (x *exchange) translate(c *call) error {
 	if x.translation == nil {
-		req, err := messages.Parse(x.in.Body.Bytes())
+		req, err := parse(x.in.Endpoint, x.in.Body.Bytes())
 		if err != nil {
 			return err
 		}
@@ -73,17 +80,17 @@ func (x *exchange) translate(c *call) error {
 	}
 	t := x.translation
 	if to := x.formFor(c.t); t.chat == nil || t.to != to {
-		made, err := t.req.Chat(to)
+		made, err := inChat(t.req, to)
 		if err != nil {
 			return err
 		}
-		found, fault := scan.JSON(made.Body, dialect.Chat)
+		found, fault := scan.JSON(made.Request(), dialect.Chat)
 		if fault != nil {
 			return fault
 		}
 		t.release()
 		body := dialect.NewBody(0)
-		body.Set(made.Body)
+		body.Set(made.Request())
 		t.chat, t.to = made, to
 		t.in = dialect.Request{Endpoint: dialect.Chat, Body: body, Scan: found, Header: x.in.Header, User: x.in.User}
 		t.meta = dialect.Meta{Endpoint: dialect.Chat, Model: x.meta.Model, User: x.meta.User, WantUsage: true}
@@ -93,7 +100,7 @@ func (x *exchange) translate(c *call) error {
 }
 
 // formFor says what a target takes of the chat format.
-func (x *exchange) formFor(t *target) messages.Target {
+func (x *exchange) formFor(t *target) hub.Target {
 	host, azure := t.up.Base.Hostname(), t.up.Provider.BackendType == config.TypeAzure
 	model, effort := t.listing.Model, ""
 	if azure { // a deployment's name says nothing
@@ -102,10 +109,11 @@ func (x *exchange) formFor(t *target) messages.Target {
 	if !t.use.effortless.Load() {
 		effort = x.translation.req.Effort(model)
 	}
-	return messages.Target{
+	return hub.Target{
 		Model: x.in.Scan.Model, Effort: effort,
 		Reasoning: t.up.Provider.ReasoningBack,
-		Users:     azure || host == "openai.com" || strings.HasSuffix(host, ".openai.com"),
+		// The other formats' dialects know what may be said to whom.
+		Bookkeeping: t.up.Provider.BackendType != config.TypeOpenAI || host == "openai.com" || strings.HasSuffix(host, ".openai.com"),
 	}
 }
 
@@ -130,7 +138,7 @@ func (x *exchange) effortRefused(c *call, v verdict) bool {
 func (x *exchange) mayPass() bool {
 	for m := x.model; m != nil; m = x.fallbackOf(m) { // their configuration leads in no circle
 		for i := range m.targets {
-			if m.targets[i].up.dialect.Serves(dialect.Messages) {
+			if m.targets[i].up.dialect.Serves(x.rec.Endpoint) {
 				return true
 			}
 		}
@@ -203,8 +211,7 @@ func (x *exchange) count() {
 // unsaid is the verdict on a request that could not be put into the target's
 // form. Where another backend takes it as it is, that one is asked.
 func (x *exchange) unsaid(c *call, err error) verdict {
-	other := x.rec.Endpoint == dialect.Messages && !c.t.up.dialect.Serves(dialect.Messages)
-	return verdict{kind: loadbalance.Caller, err: clientFault(err), unoffered: other && x.mayPass()}
+	return verdict{kind: loadbalance.Caller, err: clientFault(err), unoffered: !x.native(c.t) && x.mayPass()}
 }
 
 // clientFault is what the client is told of a request that could not be put

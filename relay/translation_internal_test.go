@@ -6,6 +6,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 )
 
@@ -16,7 +17,7 @@ func TestFormFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := &exchange{in: dialect.Request{Scan: dialect.Scan{Model: "asked"}}, translation: &translation{req: req}}
-	f := func(base, format, model string, want messages.Target) {
+	f := func(base, format, model string, want hub.Target) {
 		t.Helper()
 		u, err := url.Parse(base)
 		if err != nil {
@@ -28,10 +29,10 @@ func TestFormFor(t *testing.T) {
 			t.Errorf("%s %s %s: %+v, want %+v", base, format, model, got, want)
 		}
 	}
-	f("https://api.openai.com/v1", config.TypeOpenAI, "gpt-5.2", messages.Target{Effort: "xhigh", Users: true})
-	f("https://eu.api.openai.com/v1", config.TypeOpenAI, "gpt-4o", messages.Target{Users: true})
-	f("https://notopenai.com/v1", config.TypeOpenAI, "gpt-5.2", messages.Target{Effort: "xhigh"})
-	f("https://api.mistral.ai/v1", config.TypeOpenAI, "magistral", messages.Target{Effort: "high"})
-	f("https://x.openai.azure.com", config.TypeAzure, "gpt-5.2", messages.Target{Effort: "high", Users: true})
-	f("https://generativelanguage.googleapis.com", config.TypeGemini, "gemini-3-pro", messages.Target{Effort: "max"})
+	f("https://api.openai.com/v1", config.TypeOpenAI, "gpt-5.2", hub.Target{Effort: "xhigh", Bookkeeping: true})
+	f("https://eu.api.openai.com/v1", config.TypeOpenAI, "gpt-4o", hub.Target{Bookkeeping: true})
+	f("https://notopenai.com/v1", config.TypeOpenAI, "gpt-5.2", hub.Target{Effort: "xhigh"})
+	f("https://api.mistral.ai/v1", config.TypeOpenAI, "magistral", hub.Target{Effort: "high"})
+	f("https://x.openai.azure.com", config.TypeAzure, "gpt-5.2", hub.Target{Effort: "high", Bookkeeping: true})
+	f("https://generativelanguage.googleapis.com", config.TypeGemini, "gemini-3-pro", hub.Target{Effort: "max", Bookkeeping: true})
 }

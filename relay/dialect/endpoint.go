@@ -88,6 +88,10 @@ func (e Endpoint) Form() bool {
 	return false
 }
 
+// InChat reports whether a request of this endpoint can be put into a chat
+// request, for a provider that does not have the endpoint itself.
+func (e Endpoint) InChat() bool { return e == Messages }
+
 // Chats reports whether the endpoint is a chat, in one form or another: what a
 // provider answers to it tells how it does with chats.
 func (e Endpoint) Chats() bool { return e == Chat || e == Messages }

@@ -57,7 +57,7 @@ func (c *Chat) Answer(body []byte, model []byte, u dialect.Usage) ([]byte, error
 // callHead is a tool_use block up to its input.
 func (c *Chat) callHead(id, name string) []byte {
 	dst := chat.AppendText([]byte(`{"type":"tool_use","id":`), callID(id))
-	dst = chat.AppendText(append(dst, `,"name":`...), c.names.long(name))
+	dst = chat.AppendText(append(dst, `,"name":`...), c.names.Long(name))
 	return append(dst, `,"input":`...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 )
 
 // attribution begins the text in which Anthropic's own tools say whom to bill:
@@ -51,7 +52,7 @@ func (e *encoding) system(c content, at string) error {
 		}
 	}
 	if len(all) > 0 {
-		e.out.Messages = append(e.out.Messages, chatMessage{Role: chat.RoleSystem, Content: strings.Join(all, "\n")})
+		e.out.Messages = append(e.out.Messages, hub.Message{Role: chat.RoleSystem, Content: strings.Join(all, "\n")})
 	}
 	return nil
 }
@@ -65,7 +66,7 @@ func notHere(at string, i int, b *block) error {
 // user says. What a result holds beside text is shown by the user: a tool's
 // message may hold text only.
 func (e *encoding) user(c content, at string) error {
-	var shown, said []part
+	var shown, said []hub.Part
 	for i := range c {
 		b, where := &c[i], fmt.Sprintf("%s[%d]", at, i)
 		if b.Type != blockToolResult {
@@ -76,67 +77,44 @@ func (e *encoding) user(c content, at string) error {
 			said = append(said, more...)
 			continue
 		}
-		text, media, err := e.result(b, where)
+		result, media, err := e.result(b, where)
 		if err != nil {
 			return err
 		}
-		e.out.Messages = append(e.out.Messages, chatMessage{Role: chat.RoleTool, ToolCallID: b.ToolUseID, Content: text})
-		if len(media) > 0 {
-			label := fmt.Sprintf("What the tool call %s returned beside text:", chat.CallID(b.ToolUseID)) // as it goes upstream
-			shown = append(append(shown, part{Type: chat.PartText, Text: label}), media...)
-		}
+		e.out.Messages, shown = append(e.out.Messages, result), append(shown, media...)
 	}
 	if all := append(shown, said...); len(all) > 0 {
-		e.out.Messages = append(e.out.Messages, chatMessage{Role: chat.RoleUser, Content: plainly(all)})
+		e.out.Messages = append(e.out.Messages, hub.Message{Role: chat.RoleUser, Content: hub.Plainly(all)})
 	}
 	return nil
-}
-
-// plainly is content as one string where it is text only: every server of the
-// chat format takes that.
-func plainly(all []part) any {
-	texts := make([]string, len(all))
-	for i, p := range all {
-		if p.Type != chat.PartText {
-			return all
-		}
-		texts[i] = p.Text
-	}
-	return strings.Join(texts, "\n")
 }
 
 // failed begins the text of a result that says that the call failed.
 const failed = "Error: "
 
-// result is what a call returned, as text and what is not text.
-func (e *encoding) result(b *block, at string) (text string, media []part, err error) {
+// result is the message that tells what a call returned, and what of it the user shows.
+func (e *encoding) result(b *block, at string) (m hub.Message, shown []hub.Part, err error) {
 	if b.ToolUseID == "" {
-		return "", nil, chat.Refuse(at+".tool_use_id", "%s is a tool's result and must name its call in tool_use_id", at)
+		return m, nil, chat.Refuse(at+".tool_use_id", "%s is a tool's result and must name its call in tool_use_id", at)
 	}
-	var texts []string
+	var all []hub.Part
 	for i := range b.Content {
 		parts, err := e.part(&b.Content[i], fmt.Sprintf("%s.content[%d]", at, i))
 		if err != nil {
-			return "", nil, err
+			return m, nil, err
 		}
-		for _, p := range parts {
-			if p.Type == chat.PartText {
-				texts = append(texts, p.Text)
-			} else {
-				media = append(media, p)
-			}
-		}
+		all = append(all, parts...)
 	}
-	text = strings.Join(texts, "\n")
-	if b.IsError {
-		text = failed + text
+	m, shown = hub.Result(b.ToolUseID, all)
+	if text, ok := m.Content.(string); ok && b.IsError {
+		m.Content = failed + text
 	}
-	return text, media, nil
+	return m, shown, nil
 }
 
 // assistant adds what the model said and called.
 func (e *encoding) assistant(c content, at string) error {
-	m := chatMessage{Role: chat.RoleAssistant}
+	m := hub.Message{Role: chat.RoleAssistant}
 	var text strings.Builder
 	for i := range c {
 		b, where := &c[i], fmt.Sprintf("%s[%d]", at, i)
@@ -150,7 +128,7 @@ func (e *encoding) assistant(c content, at string) error {
 			if k := b.Input.Kind(); len(b.Input) > 0 && k != '{' && k != 'n' {
 				return chat.Refuse(where+".input", "%s.input must be an object", where)
 			}
-			m.ToolCalls = append(m.ToolCalls, chatCall{b.ID, "function", chatFunction{e.names.short(b.Name), arguments(b.Input)}})
+			m.ToolCalls = append(m.ToolCalls, hub.Called(b.ID, e.names.Short(b.Name), arguments(b.Input)))
 		case b.Type == blockThinking && b.Signature == "" && e.to.Reasoning:
 			m.Reasoning += b.Thinking
 		case b.Type == blockThinking, b.Type == blockRedacted:

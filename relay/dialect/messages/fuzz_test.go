@@ -11,6 +11,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/golden"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 )
 
@@ -141,7 +142,7 @@ func FuzzRequest(f *testing.F) {
 			if n := r.Tokens(); n <= 0 || n > 4000*(len(body)+2) {
 				t.Fatalf("%d tokens", n)
 			}
-			c, err = r.Chat(messages.Target{Model: "m", Effort: r.Effort("gpt-5"), Users: true})
+			c, err = r.Chat(hub.Target{Model: "m", Effort: r.Effort("gpt-5"), Bookkeeping: true})
 		}
 		if err != nil {
 			if e, ok := errors.AsType[*apierror.Error](err); !ok || e.Status != 400 || e.Message == "" {

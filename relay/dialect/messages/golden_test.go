@@ -15,6 +15,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/golden"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 	"github.com/PPKunOfficial/berry-api/relay/sse"
@@ -55,7 +56,7 @@ func toChat(body []byte, model string) (*messages.Chat, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.Chat(messages.Target{Model: "asked", Effort: r.Effort(model), Users: strings.HasPrefix(model, "gpt-"), Reasoning: strings.HasPrefix(model, "deepseek-")})
+	return r.Chat(hub.Target{Model: "asked", Effort: r.Effort(model), Bookkeeping: strings.HasPrefix(model, "gpt-"), Reasoning: strings.HasPrefix(model, "deepseek-")})
 }
 
 // TestRequests walks testdata/requests.json, byte for byte but for white space.

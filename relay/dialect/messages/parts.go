@@ -5,14 +5,15 @@ import (
 	"fmt"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 )
 
 // part is a block that a user or a tool may show, as parts of a chat message.
 // A text that is empty is none.
-func (e *encoding) part(b *block, at string) ([]part, error) {
+func (e *encoding) part(b *block, at string) ([]hub.Part, error) {
 	switch b.Type {
 	case blockText:
-		return textPart(b.Text), nil
+		return hub.Text(b.Text), nil
 	case blockImage:
 		return imagePart(b.Source, at)
 	case blockDocument:
@@ -26,20 +27,13 @@ func (e *encoding) part(b *block, at string) ([]part, error) {
 	}
 }
 
-func textPart(text string) []part {
-	if text == "" {
-		return nil
-	}
-	return []part{{Type: chat.PartText, Text: text}}
-}
-
-func imagePart(s *source, at string) ([]part, error) {
+func imagePart(s *source, at string) ([]hub.Part, error) {
 	switch {
 	case s == nil:
 	case s.Type == "url" && s.URL != "":
-		return []part{{Type: chat.PartImage, Image: &imageURL{s.URL}}}, nil
+		return []hub.Part{{Type: chat.PartImage, Image: &hub.ImageURL{URL: s.URL}}}, nil
 	case s.Type == "base64" && s.Data != "":
-		return []part{{Type: chat.PartImage, Image: &imageURL{dataURI(s.MediaType, s.Data)}}}, nil
+		return []hub.Part{{Type: chat.PartImage, Image: &hub.ImageURL{URL: dataURI(s.MediaType, s.Data)}}}, nil
 	case s.Type == "file":
 		return nil, elsewhere(at)
 	}
@@ -53,19 +47,19 @@ func elsewhere(at string) error {
 }
 
 // document is a file, or text that has a title.
-func (e *encoding) document(b *block, at string) ([]part, error) {
+func (e *encoding) document(b *block, at string) ([]hub.Part, error) {
 	s := b.Source
 	switch {
 	case s == nil:
 	case s.Type == "base64" && s.Data != "":
 		name := cmp.Or(b.Title, "document.pdf")
-		return []part{{Type: chat.PartFile, File: &file{name, dataURI(cmp.Or(s.MediaType, "application/pdf"), s.Data)}}}, nil
+		return []hub.Part{{Type: chat.PartFile, File: &hub.File{Name: name, Data: dataURI(cmp.Or(s.MediaType, "application/pdf"), s.Data)}}}, nil
 	case s.Type == "text":
-		return textPart(titled(b, s.Data)), nil
+		return hub.Text(titled(b, s.Data)), nil
 	case s.Type == "content":
 		parts, err := e.all(s.Content, at+".source.content")
 		if title := titled(b, ""); title != "" && err == nil {
-			parts = append(textPart(title), parts...)
+			parts = append(hub.Text(title), parts...)
 		}
 		return parts, err
 	case s.Type == "file":
@@ -86,7 +80,7 @@ func titled(b *block, text string) string {
 	return text
 }
 
-func (e *encoding) searchResult(b *block, at string) ([]part, error) {
+func (e *encoding) searchResult(b *block, at string) ([]hub.Part, error) {
 	parts, err := e.all(b.Content, at+".content")
 	if err != nil {
 		return nil, err
@@ -95,13 +89,13 @@ func (e *encoding) searchResult(b *block, at string) ([]part, error) {
 	if b.Source != nil && b.Source.URL != "" {
 		head += " (" + b.Source.URL + ")"
 	}
-	return append(textPart(head), parts...), nil
+	return append(hub.Text(head), parts...), nil
 }
 
 // all is what a document or a search result holds: texts and images, nothing
 // that holds something itself.
-func (e *encoding) all(c content, at string) ([]part, error) {
-	var all []part
+func (e *encoding) all(c content, at string) ([]hub.Part, error) {
+	var all []hub.Part
 	for i := range c {
 		if kind := c[i].Type; kind != blockText && kind != blockImage {
 			return nil, notHere(at, i, &c[i])

@@ -12,7 +12,6 @@
 package messages
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -21,6 +20,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 )
 
 // Request is one request in the Messages format. It is immutable.
@@ -57,7 +57,22 @@ type Chat struct {
 	in     *Request // nil after Settle
 	thinks bool     // the answer may hold reasoning
 	tokens int      // of the request, about; set by Settle
-	names  names
+	names  hub.Names
+}
+
+// Request is the whole chat request.
+func (c *Chat) Request() []byte { return c.Body }
+
+// Effort is how much the model called model is to reason; see hub.Effort.
+func (r *Request) Effort(model string) string {
+	want := ""
+	if c := r.in.OutputConfig; c != nil {
+		want = c.Effort
+	}
+	if t := r.in.Thinking; t != nil && t.Type == "disabled" {
+		want = hub.NoEffort
+	}
+	return hub.Effort(want, model)
 }
 
 // Settle lets go of a large request, of which only its length in tokens may
@@ -104,30 +119,19 @@ func ownName(name string) string {
 // encoding is one request on its way into the chat format.
 type encoding struct {
 	in      *wire
-	to      Target
-	out     chatRequest
-	names   names
+	to      hub.Target
+	out     hub.Request
+	names   hub.Names
 	dropped []string
-}
-
-// Target is what a request put into the chat format is for.
-type Target struct {
-	Model  string // to be named in it
-	Effort string // what Effort says for the model that is to answer
-	// Users says that the provider wants to know for whom it works. Some servers
-	// refuse a request that tells them.
-	Users bool
-	// Reasoning says that the provider wants its own reasoning back.
-	Reasoning bool
 }
 
 // Chat puts the request into the chat format. The error is an *apierror.Error:
 // the request holds what the chat format cannot say.
-func (r *Request) Chat(to Target) (*Chat, error) {
-	e := &encoding{in: &r.in, to: to, names: names{}}
-	e.out = chatRequest{Model: to.Model, Effort: to.Effort, Temperature: r.in.Temperature, TopP: r.in.TopP, Stream: r.in.Stream}
+func (r *Request) Chat(to hub.Target) (*Chat, error) {
+	e := &encoding{in: &r.in, to: to, names: hub.Names{}}
+	e.out = hub.Request{Model: to.Model, Effort: to.Effort, Temperature: r.in.Temperature, TopP: r.in.TopP}
 	if r.in.Stream {
-		e.out.StreamOptions = &streamOptions{IncludeUsage: true}
+		e.out.Streamed()
 	}
 	for _, step := range []func() error{e.limits, e.tools, e.format, e.conversation} {
 		if err := step(); err != nil {
@@ -138,14 +142,11 @@ func (r *Request) Chat(to Target) (*Chat, error) {
 		e.dropped = append(e.dropped, "output_config.effort")
 	}
 	e.dropped = append(e.dropped, slices.Collect(maps.Keys(r.unknown()))...)
-	// With images it is as large as the other form. The encoder doubles a buffer
-	// that is three quarters full.
-	var body bytes.Buffer
-	body.Grow(r.size + r.size/2 + 512)
-	if err := json.MarshalWrite(&body, &e.out); err != nil {
-		return nil, chat.Refuse("", "the request cannot be put into OpenAI's format")
+	body, err := e.out.Body(r.size)
+	if err != nil {
+		return nil, err
 	}
-	return &Chat{Body: body.Bytes(), Dropped: chat.Dropped(e.dropped), in: r, thinks: r.ShowsThinking(), names: e.names}, nil
+	return &Chat{Body: body, Dropped: chat.Dropped(e.dropped), in: r, thinks: r.ShowsThinking(), names: e.names}, nil
 }
 
 // unknown are the top-level members that have no place in the chat format.
@@ -187,7 +188,7 @@ func (e *encoding) limits() error {
 	}
 	switch m := e.in.Metadata; {
 	case m == nil || m.UserID == "":
-	case !e.to.Users:
+	case !e.to.Bookkeeping:
 		e.dropped = append(e.dropped, "metadata.user_id")
 	default:
 		e.out.User = m.UserID

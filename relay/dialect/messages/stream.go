@@ -4,13 +4,14 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 )
 
 // Stream returns a decoder that puts the chunks of in, a fresh decoder for a
 // stream that was asked for the usage, into the events of one message. Model is
 // the name that the message must carry, as JSON.
 func (c *Chat) Stream(in dialect.StreamDecoder, model []byte) dialect.StreamDecoder {
-	d := &decoder{chat: c, in: in, model: model, blocks: blocks{chat: c}}
+	d := &decoder{chat: c, in: in, model: model, blocks: hub.NewBlocks(blocks{c})}
 	if bare, ok := in.(dialect.BareDecoder); ok {
 		return &bareDecoder{d, bare}
 	}
@@ -26,9 +27,9 @@ type decoder struct {
 	begun   bool
 	refused bool
 	finish  string // "" until the provider said it
-	blocks  blocks
+	blocks  hub.Blocks
 	raw     []byte // the chunks of one upstream event
-	chunk   chunk
+	chunk   hub.Chunk
 	shape   cursor.Shape // of the chunks that bring text and nothing else
 }
 
@@ -60,19 +61,19 @@ func (d *decoder) put(dst, chunks []byte, o outcome) ([]byte, dialect.State, err
 	d.raw = chunks
 	dst = d.write(dst, chunks)
 	if o.state == dialect.End && d.finish == "" {
-		d.blocks.over()
+		d.blocks.Over()
 	}
 	if o.err == nil {
-		o.err = d.blocks.fault()
+		o.err = d.blocks.Fault()
 	}
 	return dst, o.state, o.err
 }
 
 func (d *decoder) write(dst, chunks []byte) []byte {
-	eachChunk(chunks, func(data []byte) {
+	hub.EachChunk(chunks, func(data []byte) {
 		if hole, ok := d.shape.Match(data, nil); ok && d.finish == "" {
-			dst = d.blocks.say(dst, blockText, data[hole.Start:hole.End])
-		} else if d.chunk.read(data) {
+			dst = d.blocks.Say(dst, hub.Said, data[hole.Start:hole.End])
+		} else if d.chunk.Read(data) {
 			dst = d.take(dst, &d.chunk)
 		}
 	})
@@ -80,61 +81,56 @@ func (d *decoder) write(dst, chunks []byte) []byte {
 }
 
 // take writes what one chunk says.
-func (d *decoder) take(dst []byte, k *chunk) []byte {
+func (d *decoder) take(dst []byte, k *hub.Chunk) []byte {
 	dst = d.begin(dst, k)
 	if d.finish != "" {
 		return dst
 	}
-	if thought := k.reasoning; d.chat.thinks {
-		if thought.IsZero() {
-			thought = k.thought
-		}
-		if !thought.IsZero() {
-			dst = d.blocks.say(dst, blockThinking, k.bytes(thought))
-		}
+	if thought := k.Thinking(); d.chat.thinks && !thought.IsZero() {
+		dst = d.blocks.Say(dst, hub.Thought, k.Bytes(thought))
 	}
-	k.parts = append(k.parts, k.text, k.refusal)
-	for _, text := range k.parts {
+	k.Parts = append(k.Parts, k.Text, k.Refusal)
+	for _, text := range k.Parts {
 		if !text.IsZero() {
-			dst = d.blocks.say(dst, blockText, k.bytes(text))
+			dst = d.blocks.Say(dst, hub.Said, k.Bytes(text))
 		}
 	}
-	if k.plain() && d.begun {
-		d.shape.Learn(k.data, k.text)
+	if k.Plain() && d.begun {
+		d.shape.Learn(k.Data, k.Text)
 	}
-	d.refused = d.refused || !k.refusal.IsZero()
-	for _, p := range k.calls {
-		dst = d.blocks.tool(dst, k, p)
+	d.refused = d.refused || !k.Refusal.IsZero()
+	for _, p := range k.Calls {
+		dst = d.blocks.Call(dst, k, p)
 	}
-	if !k.finish.IsZero() {
-		d.finish = unquote(k.bytes(k.finish))
-		dst = d.blocks.end(dst, d.finish)
+	if !k.Finish.IsZero() {
+		d.finish = hub.Unquote(k.Bytes(k.Finish))
+		dst = d.blocks.End(dst, d.finish)
 	}
 	return dst
 }
 
-func (d *decoder) begin(dst []byte, k *chunk) []byte {
+func (d *decoder) begin(dst []byte, k *hub.Chunk) []byte {
 	if d.begun {
 		return dst
 	}
 	d.begun = true
-	return appendStart(dst, head(unquote(k.bytes(k.id)), d.model), d.in.Usage())
+	return appendStart(dst, head(hub.Unquote(k.Bytes(k.ID)), d.model), d.in.Usage())
 }
 
 // End implements dialect.StreamDecoder: the reason, the totals, and the end.
 func (d *decoder) End(dst []byte) []byte {
 	d.raw = d.in.End(d.raw[:0])
 	dst = d.write(dst, d.raw)
-	dst = d.begin(dst, &chunk{})
-	dst = d.blocks.end(dst, d.finish)
-	if d.blocks.broken {
-		return AppendFault(dst, brokenCall(), "")
+	dst = d.begin(dst, &hub.Chunk{})
+	dst = d.blocks.End(dst, d.finish)
+	if d.blocks.Broken() {
+		return AppendFault(dst, hub.BrokenCall(), "")
 	}
 	u := d.in.Usage()
 	if u.IsZero() {
 		u = d.chat.estimate(d.in.TextBytes())
 	}
-	return appendStop(dst, ending(stopReason(d.finish, d.blocks.calls > 0, d.refused)), appendUsage(nil, u))
+	return appendStop(dst, ending(stopReason(d.finish, d.blocks.Calls(), d.refused)), appendUsage(nil, u))
 }
 
 // Finished implements dialect.StreamDecoder.

@@ -1,14 +1,13 @@
 package messages
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 )
 
 // carriedOut are the beginnings of the types of tools that Anthropic itself
@@ -32,11 +31,11 @@ func (e *encoding) tools() error {
 		if k := t.InputSchema.Kind(); len(t.InputSchema) > 0 && k != '{' && k != 'n' {
 			return chat.Refuse(at+".input_schema", "%s.input_schema must be a JSON Schema, an object", at)
 		}
-		f := toolFunction{Name: e.names.short(t.Name), Description: t.Description, Strict: t.Strict && closed(t.InputSchema)}
+		f := hub.Described{Name: e.names.Short(t.Name), Description: t.Description, Strict: t.Strict && hub.Closed(t.InputSchema)}
 		if len(t.InputSchema) > 0 && t.InputSchema.Kind() == '{' {
 			f.Parameters = t.InputSchema
 		}
-		e.out.Tools = append(e.out.Tools, chatTool{"function", f})
+		e.out.Tools = append(e.out.Tools, hub.Tool{Type: "function", Function: f})
 	}
 	return e.choose()
 }
@@ -71,7 +70,7 @@ func (e *encoding) choose() error {
 		if c.Name == "" {
 			return chat.Refuse("tool_choice.name", "tool_choice of type tool must name the tool")
 		}
-		e.out.ToolChoice = chatChoice{"function", chatNaming{e.names.short(c.Name)}}
+		e.out.ToolChoice = hub.MustCall(e.names.Short(c.Name))
 	default:
 		return chat.Refuse("tool_choice.type", "tool_choice.type must be auto, any, tool or none, not %.40q", c.Type)
 	}
@@ -81,41 +80,29 @@ func (e *encoding) choose() error {
 	return nil
 }
 
-// names are the tools whose names had to be changed: what the client calls
-// them, by what the provider does.
-type names map[string]string
+// schemaName is the name of an answer's schema: the chat format wants one, the
+// Messages format has none.
+const schemaName = "answer"
 
-const (
-	// maxName is the longest name of a function in the chat format, in bytes.
-	maxName = 64
-	// nameSum is how many digits of a hash tell changed names apart.
-	nameSum = 12
-)
-
-// short is a tool's name as the chat format takes it: the same where it can be,
-// else one made from it, always the same.
-func (n names) short(name string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-			return r
-		}
-		return '_'
-	}, name)
-	if clean == name && len(name) <= maxName {
-		return name
+// format asks for an answer that fits a JSON Schema.
+func (e *encoding) format() error {
+	f, at := e.in.OutputFormat, "output_format"
+	if c := e.in.OutputConfig; c != nil && c.Format != nil {
+		f, at = c.Format, "output_config.format"
 	}
-	sum := sha256.Sum256([]byte(name))
-	out := clean[:min(len(clean), maxName-nameSum-1)] + "_" + hex.EncodeToString(sum[:nameSum/2])
-	n[out] = name
-	return out
-}
-
-// long is the name that the client gave the tool.
-func (n names) long(name string) string {
-	if own, ok := n[name]; ok {
-		return own
+	if f == nil {
+		return nil
 	}
-	return name
+	if f.Type != "json_schema" {
+		return chat.Refuse(at+".type", "%s.type must be json_schema, not %.40q", at, f.Type)
+	}
+	if len(f.Schema) == 0 || f.Schema.Kind() != '{' {
+		return chat.Refuse(at+".schema", "%s.schema must be a JSON Schema, an object", at)
+	}
+	e.out.ResponseFormat = &hub.ResponseFormat{
+		Type: "json_schema", Schema: &hub.Schema{Name: schemaName, Schema: f.Schema, Strict: hub.Closed(f.Schema)},
+	}
+	return nil
 }
 
 // arguments is a call's input as text, without white space.

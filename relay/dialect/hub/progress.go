@@ -1,4 +1,4 @@
-package messages
+package hub
 
 import (
 	"github.com/go-json-experiment/json/jsontext"

@@ -1,4 +1,4 @@
-package messages
+package hub
 
 import (
 	"slices"
@@ -6,21 +6,14 @@ import (
 	"strings"
 )
 
-// The efforts of both formats, from little to much.
+// The efforts of all formats, from little to much.
 var efforts = [...]string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
 // Effort is how much the model is to reason, in the words of the chat format: as
-// near to what the client asked for as the upstream model called model is known
-// to take. "" is for nothing said. A model whose name says nothing takes what
-// all models do that reason: low, medium and high.
-func (r *Request) Effort(model string) string {
-	want := ""
-	if c := r.in.OutputConfig; c != nil {
-		want = c.Effort
-	}
-	if t := r.in.Thinking; t != nil && t.Type == "disabled" {
-		want = efforts[0]
-	}
+// near to what the client wants as the upstream model called model is known to
+// take. "" is for nothing said. A model whose name says nothing takes what all
+// models do that reason: low, medium and high.
+func Effort(want, model string) string {
 	at := slices.Index(efforts[:], want)
 	if at < 0 {
 		return ""
@@ -29,7 +22,7 @@ func (r *Request) Effort(model string) string {
 	switch {
 	case len(taken) == 0:
 		return ""
-	case want == efforts[0]:
+	case want == NoEffort:
 		// Off, or nearly so; a model that cannot be is left to itself.
 		if least := taken[0]; least == efforts[0] || least == efforts[1] {
 			return least
@@ -43,6 +36,9 @@ func (r *Request) Effort(model string) string {
 	}
 	return taken[0]
 }
+
+// NoEffort is the wish not to reason.
+const NoEffort = "none"
 
 // takenBy are the efforts that a model takes, by its name, in order.
 func takenBy(model string) []string {
