@@ -2,18 +2,17 @@ package relay
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 func (x *exchange) target(l *loadbalance.Lease) *target {
@@ -68,7 +67,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 	}()
 	limit, cause := x.rt.limits.nonStream, errTotal
 	if x.rec.Stream && !x.rec.Endpoint.Media() { // an image's first sight takes as long as an image
-		limit, cause = t.up.firstContent, errFirstContent
+		limit, cause = t.up.FirstContent, errFirstContent
 	}
 	x.gate.begin(cancel, limit, cause)
 	return x.call(&call{t: t, lease: try.lease, a: a, ctx: ctx, cancel: cancel, in: &x.in, meta: &x.meta})
@@ -79,20 +78,17 @@ func (x *exchange) call(c *call) verdict {
 	if err := x.prepare(c); err != nil {
 		return x.unsaid(c, err)
 	}
-	req, err := c.t.up.dialect.Encode(c.ctx, c.in)
+	req, err := c.t.up.Dialect.Encode(c.ctx, c.in)
 	if err != nil {
 		return x.unsaid(c, err)
 	}
 	x.encoded(c)
-	resp, err := c.t.up.transport.RoundTrip(req)
+	resp, err := c.t.up.Send(req)
 	if err != nil {
 		return x.broken(c)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	c.a.Status, c.a.upstreamID = resp.StatusCode, c.t.up.secrets.upstreamID(resp.Header)
-	if resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
-		resp.Body = &gunzip{src: resp.Body}
-	}
+	c.a.Status, c.a.upstreamID = resp.StatusCode, upstreamID(resp.Header, c.t.up.Secrets)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		v := x.refused(c, resp)
 		if x.effortRefused(c, v) {
@@ -103,7 +99,7 @@ func (x *exchange) call(c *call) verdict {
 	switch {
 	case x.rec.Endpoint.Media():
 		return x.media(c, resp)
-	case x.rec.Stream && !isJSON(resp.Header):
+	case x.rec.Stream && !upstream.IsJSON(resp.Header):
 		return x.stream(c, resp)
 	}
 	return x.plain(c, resp)
@@ -144,21 +140,15 @@ func (x *exchange) unreadable() verdict {
 	return verdict{kind: loadbalance.Server, err: serverError(nil)}
 }
 
-const (
-	// maxFault bounds how much of an error body is read.
-	maxFault = 64 << 10
-	// maxAnswer bounds a whole answer that is held in memory.
-	maxAnswer = 64 << 20
-)
+// maxAnswer bounds a whole answer that is held in memory.
+const maxAnswer = 64 << 20
 
 // refused is the verdict on an answer with a status that is not 2xx.
 func (x *exchange) refused(c *call, resp *http.Response) verdict {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxFault))
+	fault, err := c.t.up.Fault(resp)
 	if err != nil && context.Cause(c.ctx) != nil {
 		return x.broken(c)
 	}
-	// What could be read of a broken error body still says why.
-	fault := c.t.up.dialect.Fault(resp.StatusCode, resp.Header, body)
 	v := x.faulted(c, fault, resp.Header)
 	if v.err == fault { // passed on as it is
 		fault.RetryAfter = v.wait
@@ -170,9 +160,9 @@ func (x *exchange) refused(c *call, resp *http.Response) verdict {
 // faulted is the verdict on an error that the upstream reported, by status or
 // inside a 2xx.
 func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdict {
-	c.t.up.secrets.hideFault(fault)
+	c.t.up.Secrets.HideFault(fault)
 	c.a.Status = fault.Status
-	v := verdict{kind: kindOf(fault.Status), wait: waitOf(fault, h)}
+	v := verdict{kind: upstream.Kind(fault.Status), wait: upstream.Wait(fault, h)}
 	if !x.rec.Endpoint.Chats() && unofferedStatus(fault.Status) || x.keptElsewhere(fault) {
 		v.kind, v.unoffered = loadbalance.Caller, true
 	}
@@ -184,31 +174,6 @@ func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdic
 	}
 	return v
 }
-
-// isJSON reports whether an answer is one JSON text by its content type.
-func isJSON(h http.Header) bool {
-	ct := h.Get("Content-Type")
-	return strings.Contains(ct, "json") && !strings.Contains(ct, "stream")
-}
-
-// gunzip decompresses a body from its first read on.
-type gunzip struct {
-	src io.ReadCloser
-	z   *gzip.Reader
-}
-
-func (g *gunzip) Read(p []byte) (int, error) {
-	if g.z == nil {
-		z, err := gzip.NewReader(g.src)
-		if err != nil {
-			return 0, err
-		}
-		g.z = z
-	}
-	return g.z.Read(p)
-}
-
-func (g *gunzip) Close() error { return g.src.Close() }
 
 // readAnswer reads a whole answer.
 func readAnswer(resp *http.Response) (*bytes.Buffer, error) {

@@ -166,6 +166,6 @@ token = "token-of-the-benchmark"
 	}
 	g.burst = 0 // it is the work that counts
 	rt := g.Current()
-	rt.upstreams["up"].transport = tr
+	rt.upstreams["up"].Transport = tr
 	return g, rt
 }

@@ -2,18 +2,17 @@ package relay
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/azure"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/claude"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/gemini"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // dialectOf binds a provider to the dialect of its backend type.
@@ -35,13 +34,13 @@ func (g *Gateway) dialectOf(up dialect.Upstream) (dialect.Dialect, error) {
 // build makes a configuration ready to serve, with what its discovering
 // providers' lists name. It starts and opens nothing and changes nothing but
 // the fleet, which learns new backends.
-func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime, transports, error) {
+func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime, upstream.Connections, error) {
 	rt := &Runtime{
 		Config:    cfg,
 		Keys:      g.keyring(cfg),
 		byName:    map[string]*Model{},
 		byID:      map[string]*Model{},
-		upstreams: map[string]*upstream{},
+		upstreams: map[string]*upstream.Upstream{},
 		limits: limits{
 			body:        cfg.Settings.MaxRequestBodyBytes,
 			nonStream:   cfg.Settings.NonStreamTimeoutSeconds.Duration(),
@@ -54,7 +53,7 @@ func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime
 			resume:      cfg.Settings.StreamResume == config.ResumeReplay,
 		},
 	}
-	dials := transports{}
+	dials := upstream.Connections{}
 	for id, p := range cfg.Providers {
 		p.ID = id
 		up, err := g.upstream(dials, p, &cfg.Settings)
@@ -88,9 +87,9 @@ func (g *Gateway) build(cfg *config.Config, lists map[string][]string) (*Runtime
 	return rt, dials, nil
 }
 
-// upstream makes a provider ready, and puts its transports into dials; nil for one
+// upstream makes a provider ready, and puts its connections into dials; nil for one
 // that is disabled.
-func (g *Gateway) upstream(dials transports, p config.Provider, s *config.Settings) (*upstream, error) {
+func (g *Gateway) upstream(dials upstream.Connections, p config.Provider, s *config.Settings) (*upstream.Upstream, error) {
 	if !p.Enabled {
 		return nil, nil
 	}
@@ -98,25 +97,19 @@ func (g *Gateway) upstream(dials transports, p config.Provider, s *config.Settin
 	if first <= 0 {
 		first = s.RequestTimeoutSeconds
 	}
-	key := transportKey{base: p.BaseURL, connect: s.ConnectTimeoutSeconds.Duration()}
-	if old := g.keptUpstream(&p, key); old != nil && old.firstContent == first.Duration() {
-		dials[p.ID] = g.transports[p.ID]
+	o := upstream.Options{UserAgent: g.userAgent, Connect: s.ConnectTimeoutSeconds.Duration(), FirstContent: first.Duration()}
+	if old := g.keptUpstream(&p, o); old != nil {
+		dials[p.ID] = g.connections[p.ID]
 		return old, nil
 	}
-	base, err := url.Parse(p.BaseURL)
+	up, err := upstream.New(p, o)
 	if err != nil {
-		return nil, fmt.Errorf("base_url is not a URL")
-	}
-	up := &upstream{
-		Upstream: dialect.Upstream{Provider: p, Base: base, UserAgent: "berry-api/" + g.version},
-		reached:  key, firstContent: first.Duration(), secrets: secretsOf(&p),
-	}
-	up.hide = up.secrets.hide
-	if up.dialect, err = g.dialectOf(up.Upstream); err != nil {
 		return nil, err
 	}
-	d := g.transports.reuse(dials, p.ID, base, key)
-	up.transport, up.checks = d.tripper(), d.Transport
+	if up.Dialect, err = g.dialectOf(up.Upstream); err != nil {
+		return nil, err
+	}
+	g.connections.Connect(dials, up)
 	return up, nil
 }
 
@@ -143,7 +136,7 @@ func (g *Gateway) model(rt *Runtime, mc config.Model, from provenance) (*Model, 
 		}
 		m.Listings = append(m.Listings, l)
 		m.targets = append(m.targets, target{
-			up: up, listing: l, backend: l.Backend(), use: g.uses.of(l.Backend()), model: jsonText(l.Model),
+			up: up, listing: l, backend: l.Backend(), use: g.uses.of(l.Backend()), model: chat.AppendText(nil, l.Model),
 			providerHeader: []string{l.Provider}, modelHeader: []string{l.Model},
 		})
 	}
@@ -157,15 +150,6 @@ func (g *Gateway) model(rt *Runtime, mc config.Model, from provenance) (*Model, 
 		}
 	}
 	return m, g.offer(m)
-}
-
-// jsonText is s as a JSON string.
-func jsonText(s string) []byte {
-	b, err := jsontext.AppendQuote(nil, s)
-	if err != nil { // not UTF-8, which no configuration file can hold
-		return []byte(`""`)
-	}
-	return b
 }
 
 func (g *Gateway) strategyOf(name string) (loadbalance.Strategy, error) {

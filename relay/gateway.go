@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect/claude"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/gemini"
 	"github.com/PPKunOfficial/berry-api/relay/stored"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // Options are what an embedder may set; the zero value is a plain gateway.
@@ -39,11 +41,11 @@ type Options struct {
 // Gateway serves requests by its current runtime. New builds it, Run owns its
 // background work, Reload replaces the runtime.
 type Gateway struct {
-	observer Observer
-	version  string
-	strategy func(name string) (loadbalance.Strategy, bool)
-	hold     time.Duration
-	burst    time.Duration // burstGap, but where a benchmark takes it away
+	observer  Observer
+	userAgent string
+	strategy  func(name string) (loadbalance.Strategy, bool)
+	hold      time.Duration
+	burst     time.Duration // burstGap, but where a benchmark takes it away
 
 	fleet   *loadbalance.Fleet
 	limiter *auth.Limiter
@@ -56,28 +58,25 @@ type Gateway struct {
 	// readingOn counts the answers that are read on without their client.
 	readingOn atomic.Int64
 
-	reload     sync.Mutex // one new runtime at a time; guards transports
-	transports transports
-	discovery  *discovery
+	reload      sync.Mutex // one new runtime at a time; guards connections
+	connections upstream.Connections
+	discovery   *discovery
 }
 
 // New builds a gateway from a loaded configuration. It starts and opens nothing.
 func New(cfg *config.Config, o Options) (*Gateway, error) {
 	g := &Gateway{
-		observer:   o.Observer,
-		version:    o.Version,
-		strategy:   o.Strategy,
-		hold:       o.HeaderHold,
-		burst:      burstGap,
-		limiter:    auth.NewLimiter(nil),
-		transports: transports{},
+		observer:    o.Observer,
+		strategy:    o.Strategy,
+		hold:        o.HeaderHold,
+		burst:       burstGap,
+		limiter:     auth.NewLimiter(nil),
+		connections: upstream.Connections{},
 	}
 	if g.observer == nil {
 		g.observer = noObserver{}
 	}
-	if g.version == "" {
-		g.version = "dev"
-	}
+	g.userAgent = "berry-api/" + cmp.Or(o.Version, "dev")
 	if g.hold <= 0 {
 		g.hold = headerHold
 	}
@@ -119,15 +118,15 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 }
 
 // swap makes rt the current runtime. It cannot fail. Called under reload.
-func (g *Gateway) swap(rt *Runtime, dials transports) {
+func (g *Gateway) swap(rt *Runtime, dials upstream.Connections) {
 	g.current.Store(rt)
 	g.fleet.SetPolicy(Policy(rt.Config))
 	ids := rt.backendIDs()
 	g.fleet.Retain(ids)
 	g.uses.retain(ids)
 	g.limiter.Configure(rt.Keys.Users())
-	g.transports.closeUnless(dials)
-	g.transports = dials
+	g.connections.CloseUnless(dials)
+	g.connections = dials
 }
 
 // Run does the gateway's background work, the health checks and the reading of
@@ -144,7 +143,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	discovering.Wait()
 	g.reload.Lock()
 	defer g.reload.Unlock()
-	g.transports.closeUnless(nil)
+	g.connections.CloseUnless(nil)
 	if failed {
 		return fmt.Errorf("cannot check backends: %w", err)
 	}

@@ -30,7 +30,7 @@ token = "token-of-this-test-of-google"
 	}
 	const chunk = `{"id":"x","object":"chat.completion.chunk","created":1,"model":"gemini","choices":[`
 	rt := g.Current()
-	rt.upstreams["up"].transport = canned{[]string{
+	rt.upstreams["up"].Transport = canned{[]string{
 		"data: " + chunk + `{"delta":{"role":"assistant","content":"Let "},"index":0}]}` + "\n\n",
 		"data: " + chunk + `{"delta":{"role":"assistant","content":"me"},"index":0}]}` + "\n\n",
 		"data: " + chunk + `{"delta":{"tool_calls":[{"function":{"arguments":"{}","name":"f"},"id":"a","type":"function"}]},"index":0}]}` + "\n\n",

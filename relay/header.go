@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // passed are the upstream's headers that reach the client beside its limits;
@@ -35,14 +37,14 @@ const (
 
 // copyHeader copies what may pass from an upstream's answer, but for what holds
 // one of its secrets. A limit that Berry itself told the client of stays.
-func (f Format) copyHeader(to, from http.Header, s secrets) {
+func (f Format) copyHeader(to, from http.Header, s upstream.Secrets) {
 	limits := rateLimitPrefix
 	if f == FormatAnthropic {
 		limits = claudeLimitPrefix
 	}
 	for name, v := range from {
 		_, ok := passed[name]
-		if !ok && !strings.HasPrefix(name, limits) || len(v) != 1 || len(v[0]) > longestPassed || s.in(v[0]) {
+		if !ok && !strings.HasPrefix(name, limits) || len(v) != 1 || len(v[0]) > longestPassed || s.In(v[0]) {
 			continue
 		}
 		if _, own := to[name]; !own {
@@ -52,10 +54,10 @@ func (f Format) copyHeader(to, from http.Header, s secrets) {
 }
 
 // upstreamID is the id under which the provider knows the request; not one that
-// holds a secret of the provider's.
-func (s secrets) upstreamID(h http.Header) string {
+// holds one of its secrets.
+func upstreamID(h http.Header, s upstream.Secrets) string {
 	for _, name := range [...]string{"X-Request-Id", "Request-Id"} {
-		if id := h.Get(name); id != "" && len(id) <= longestPassed && !s.in(id) {
+		if id := h.Get(name); id != "" && len(id) <= longestPassed && !s.In(id) {
 			return id
 		}
 	}

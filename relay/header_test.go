@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // An upstream cannot make an answer's header as long as it likes, nor put the
@@ -13,7 +15,7 @@ import (
 func TestPassedHeadersAreShort(t *testing.T) {
 	long := strings.Repeat("x", longestPassed+1)
 	to := http.Header{"X-Ratelimit-Limit-Requests": {"own"}}
-	own := secrets{"provider-canary-31"}
+	own := upstream.Secrets{"provider-canary-31"}
 	FormatChat.copyHeader(to, http.Header{
 		"Openai-Version":                 {"1"},
 		"X-Ratelimit-Limit-Tokens":       {"of provider-canary-31"},
@@ -41,7 +43,7 @@ func TestPassedHeadersAreShort(t *testing.T) {
 	}
 	f := func(want string, h http.Header) {
 		t.Helper()
-		if got := own.upstreamID(h); got != want {
+		if got := upstreamID(h, own); got != want {
 			t.Errorf("%v: %q, want %q", h, got, want)
 		}
 	}

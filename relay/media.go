@@ -10,6 +10,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/scan"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // Images and sound: their requests may be forms, and their answers JSON, text,
@@ -46,7 +47,7 @@ func (x *exchange) media(c *call, resp *http.Response) verdict {
 			return x.unreadable()
 		}
 		return x.stream(c, resp)
-	case x.rec.Endpoint == dialect.Speech && !isJSON(resp.Header):
+	case x.rec.Endpoint == dialect.Speech && !upstream.IsJSON(resp.Header):
 		// A page is no sound, and sound no stream of events.
 		if x.rec.Stream || strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "xml") {
 			return x.unreadable()
@@ -59,18 +60,15 @@ func (x *exchange) media(c *call, resp *http.Response) verdict {
 // readable reports whether a body is as its type says, or was made so. No other
 // coding was asked for.
 func readable(resp *http.Response) bool {
-	if _, ok := resp.Body.(*gunzip); ok {
-		return true
-	}
 	coding := resp.Header.Get("Content-Encoding")
-	return coding == "" || coding == "identity"
+	return resp.Uncompressed || coding == "" || coding == "identity"
 }
 
 var errPage = errors.New("the answer is a page")
 
 // decode turns a whole answer into the client's form.
 func (x *exchange) decode(c *call, h http.Header, answer []byte) ([]byte, Usage, error) {
-	if !x.transcribes() || isJSON(h) {
+	if !x.transcribes() || upstream.IsJSON(h) {
 		return c.decode(answer)
 	}
 	if mediaType(h) == "text/html" {
@@ -111,7 +109,7 @@ func textType(h http.Header) []string {
 func bytesType(h http.Header) []string {
 	kind, v := mediaType(h), h["Content-Type"]
 	switch {
-	case isJSON(h):
+	case upstream.IsJSON(h):
 		return jsonType
 	case len(v) == 1 && len(v[0]) <= longestPassed &&
 		(strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") || kind == "application/ogg"):

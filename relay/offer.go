@@ -12,10 +12,11 @@ import (
 // Not every provider's format has every endpoint. A model is seen by an endpoint
 // with those of its listings alone that can serve it.
 
-// serves reports whether the upstream can be asked for the endpoint, be it by
-// a chat request.
-func (up *upstream) serves(e dialect.Endpoint) bool {
-	return up.dialect.Serves(e) || e.InChat() && up.dialect.Serves(dialect.Chat)
+// serves reports whether the target can be asked for the endpoint, be it by a
+// chat request.
+func (t *target) serves(e dialect.Endpoint) bool {
+	d := t.up.Dialect
+	return d.Serves(e) || e.InChat() && d.Serves(dialect.Chat)
 }
 
 // on is the model as the endpoint sees it; nil if none of its listings serves it.
@@ -25,7 +26,7 @@ func (m *Model) on(e dialect.Endpoint) *Model { return m.views[e] }
 func (m *Model) serving(e dialect.Endpoint) []bool {
 	which := make([]bool, len(m.targets))
 	for i := range m.targets {
-		which[i] = m.targets[i].up.serves(e)
+		which[i] = m.targets[i].serves(e)
 	}
 	return which
 }

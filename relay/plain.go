@@ -62,7 +62,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 	}
 	if x.rec.Stream {
 		x.gate.commit(x.rt.limits.idle, func(h http.Header) {
-			x.format.copyHeader(h, resp.Header, c.t.up.secrets)
+			x.format.copyHeader(h, resp.Header, c.t.up.Secrets)
 			x.backendHeader(h)
 		})
 		err = x.gate.send(body)
@@ -82,7 +82,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 func (x *exchange) answer(c *call, resp *http.Response, body []byte) (err error) {
 	x.gate.final(func(bool) {
 		h := x.w.Header()
-		x.format.copyHeader(h, resp.Header, c.t.up.secrets)
+		x.format.copyHeader(h, resp.Header, c.t.up.Secrets)
 		x.backendHeader(h)
 		h["Content-Type"] = jsonType
 		if x.answerType != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // Report is what one check of a provider, or one test of a backend, found.
@@ -102,23 +103,23 @@ func (rt *Runtime) TestBackend(ctx context.Context, t Test) Report {
 	if up == nil {
 		return Report{Provider: t.Provider, Model: t.Model, Kind: loadbalance.Caller, Message: refusal}
 	}
-	if refusal := up.untested(t); refusal != "" {
+	if refusal := untested(up, t); refusal != "" {
 		return Report{Provider: t.Provider, Model: t.Model, Kind: loadbalance.Caller, Message: refusal}
 	}
 	p := &probe{up: up, start: time.Now()}
 	return p.chat(ctx, question{
 		endpoint: t.Endpoint, model: t.Model, stream: t.Stream, tokens: testTokens,
-		first: patience{up.firstContent, "providers." + t.Provider + ".timeout_seconds"},
+		first: patience{up.FirstContent, "providers." + t.Provider + ".timeout_seconds"},
 		idle:  patience{rt.limits.idle, "settings.stream_idle_timeout_seconds"},
 	}).Report
 }
 
 // untested is why a test cannot be made; "" if it can.
-func (up *upstream) untested(t Test) string {
+func untested(up *upstream.Upstream, t Test) string {
 	switch {
 	case !slices.Contains(probed[:], t.Endpoint):
 		return fmt.Sprintf("a test of %v would cost too much; send a request to the server instead", t.Endpoint)
-	case !up.serves(t.Endpoint):
+	case !up.Dialect.Serves(t.Endpoint):
 		return fmt.Sprintf("backend_type %q does not offer %v", up.Provider.BackendType, t.Endpoint)
 	case t.Stream && t.Endpoint != dialect.Chat:
 		return "only a chat can be tested with a streamed answer"
@@ -127,7 +128,7 @@ func (up *upstream) untested(t Test) string {
 }
 
 // probed returns the provider's upstream, or nil and why there is none.
-func (rt *Runtime) probed(id string) (*upstream, string) {
+func (rt *Runtime) probed(id string) (*upstream.Upstream, string) {
 	if up, ok := rt.upstreams[id]; ok {
 		return up, ""
 	}

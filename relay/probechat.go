@@ -11,8 +11,10 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
 	"github.com/PPKunOfficial/berry-api/relay/scan"
 	"github.com/PPKunOfficial/berry-api/relay/sse"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 const (
@@ -69,8 +71,8 @@ func (p *probe) ask(ctx context.Context, q question) result {
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return p.refused(CheckedChat, resp)
-	case q.stream && !isJSON(resp.Header):
-		r = p.readStream(ctx, resp, &answered{dec: p.up.dialect.Stream(q.meta()), watch: w, idle: q.idle})
+	case q.stream && !upstream.IsJSON(resp.Header):
+		r = p.readStream(ctx, resp, &answered{dec: p.up.Dialect.Stream(q.meta()), watch: w, idle: q.idle})
 	default:
 		r = p.readWhole(ctx, resp, q)
 	}
@@ -89,7 +91,7 @@ func (p *probe) encode(ctx context.Context, q question) (*http.Request, error) {
 	if q.newLimit {
 		limit = "max_completion_tokens"
 	}
-	model := jsonText(q.model)
+	model := chat.AppendText(nil, q.model)
 	body := dialect.NewBody(len(q.model) + 256)
 	defer body.Release()
 	text := body.Bytes()
@@ -110,11 +112,11 @@ func (p *probe) encode(ctx context.Context, q question) (*http.Request, error) {
 	if fault != nil {
 		return nil, fault
 	}
-	return p.up.dialect.Encode(ctx, &dialect.Request{Endpoint: q.endpoint, Body: body, Scan: found, Model: model, Header: http.Header{}})
+	return p.up.Dialect.Encode(ctx, &dialect.Request{Endpoint: q.endpoint, Body: body, Scan: found, Model: model, Header: http.Header{}})
 }
 
 func (q *question) meta() *dialect.Meta {
-	return &dialect.Meta{Endpoint: q.endpoint, Model: jsonText(q.model), WantUsage: true}
+	return &dialect.Meta{Endpoint: q.endpoint, Model: chat.AppendText(nil, q.model), WantUsage: true}
 }
 
 // readWhole reads an answer that is one JSON text.
@@ -126,7 +128,7 @@ func (p *probe) readWhole(ctx context.Context, resp *http.Response, q question) 
 	case len(body) > maxList:
 		return p.failed(CheckedChat, loadbalance.Server, "the answer to a short request has more than %d bytes", maxList)
 	}
-	_, usage, err := p.up.dialect.Decode(body, q.meta())
+	_, usage, err := p.up.Dialect.Decode(body, q.meta())
 	if err != nil {
 		return p.unreadable(err, resp.Header)
 	}

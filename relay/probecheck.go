@@ -7,16 +7,16 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // probe is one check of an upstream, whoever asked for it.
 type probe struct {
-	up    *upstream
+	up    *upstream.Upstream
 	start time.Time
 	// answering is set while an answer is read: its header has come.
 	answering bool
@@ -66,15 +66,9 @@ func (p *probe) failed(check string, kind loadbalance.Kind, format string, args 
 // roundTrip sends a request; the caller closes the answer's body.
 func (p *probe) roundTrip(req *http.Request) (*http.Response, error) {
 	p.answering = false
-	resp, err := p.up.checks.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	p.answering = true
-	if resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
-		resp.Body = &gunzip{src: resp.Body}
-	}
-	return resp, nil
+	resp, err := p.up.SendCheck(req)
+	p.answering = err == nil
+	return resp, err
 }
 
 // maxList bounds a model list that is held in memory.
@@ -90,7 +84,7 @@ func (p *probe) list(ctx context.Context) result {
 }
 
 func (p *probe) readList(ctx context.Context) result {
-	req, err := p.up.dialect.List(ctx)
+	req, err := p.up.Dialect.List(ctx)
 	if err != nil {
 		return p.failed(CheckedModels, loadbalance.Caller, "the request for the model list cannot be made: %v", err)
 	}
@@ -109,7 +103,7 @@ func (p *probe) readList(ctx context.Context) result {
 	case len(body) > maxList:
 		return p.failed(CheckedModels, loadbalance.Server, `the model list has more than %d bytes; set health_check to "tcp"`, maxList)
 	}
-	models, ok := p.up.dialect.ReadList(body)
+	models, ok := p.up.Dialect.ReadList(body)
 	if !ok {
 		r := p.failed(CheckedModels, loadbalance.Server,
 			`GET %s answered with something other than a model list; is base_url right? If it is, set health_check to "tcp"`, req.URL.Path)
@@ -159,15 +153,15 @@ func (p *probe) named(r result, all names, models ...string) result {
 
 // connect opens a connection to the provider and closes it again.
 func (p *probe) connect(ctx context.Context) result {
-	t := p.up.checks
-	if proxied(t, p.up.Base) {
+	t := p.up.Checks
+	if p.up.Proxied() {
 		return p.head(ctx)
 	}
 	dial := t.DialContext
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
-	conn, err := dial(ctx, "tcp", address(p.up.Base))
+	conn, err := dial(ctx, "tcp", p.up.Address())
 	if err != nil {
 		return p.broken(ctx, CheckedConnection, err)
 	}
@@ -194,16 +188,6 @@ func handshakeTime(t *http.Transport) time.Duration {
 	return 10 * time.Second
 }
 
-// proxied reports whether requests to u go through a proxy; whether the
-// provider is there is then the proxy's to say.
-func proxied(t *http.Transport, u *url.URL) bool {
-	if t.Proxy == nil {
-		return false
-	}
-	via, err := t.Proxy(&http.Request{URL: u})
-	return err != nil || via != nil
-}
-
 // head is connect by way of a proxy: any answer of the provider will do.
 func (p *probe) head(ctx context.Context) result {
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, p.up.Base.String(), nil)
@@ -223,17 +207,4 @@ func (p *probe) head(ctx context.Context) result {
 		return r
 	}
 	return p.passed(CheckedConnection)
-}
-
-// address is where to dial for u.
-func address(u *url.URL) string {
-	port := u.Port()
-	switch {
-	case port != "":
-	case u.Scheme == "https":
-		port = "443"
-	default:
-		port = "80"
-	}
-	return net.JoinHostPort(u.Hostname(), port)
 }

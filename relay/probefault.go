@@ -15,6 +15,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // patience is a time limit and the setting that it comes from; as an error it
@@ -74,14 +75,13 @@ func (p *probe) unreachable(err error) string {
 
 // refused is the result of an answer with a status that is not 2xx.
 func (p *probe) refused(check string, resp *http.Response) result {
-	// What could be read of a broken error body still says why.
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxFault))
-	return p.faulted(check, p.up.dialect.Fault(resp.StatusCode, resp.Header, body), resp.Header)
+	fault, _ := p.up.Fault(resp)
+	return p.faulted(check, fault, resp.Header)
 }
 
 // faulted is the result of an error that the provider reported.
 func (p *probe) faulted(check string, fault *apierror.Error, h http.Header) result {
-	kind := kindOf(fault.Status)
+	kind := upstream.Kind(fault.Status)
 	id := p.up.Provider.ID
 	said := fmt.Sprintf("the provider answered with status %d: %s", fault.Status, fault.Message)
 	remedy := ""
@@ -107,7 +107,7 @@ func (p *probe) faulted(check string, fault *apierror.Error, h http.Header) resu
 		said = strings.TrimRight(said, ".;, ") + "; " + remedy
 	}
 	r := p.failed(check, kind, "%s", said)
-	r.Status, r.wait, r.param = fault.Status, waitOf(fault, h), fault.Param
+	r.Status, r.wait, r.param = fault.Status, upstream.Wait(fault, h), fault.Param
 	return r
 }
 
@@ -119,7 +119,7 @@ const longestMessage = 600
 // what is secret about the provider, its key and the values of its headers,
 // whichever the other side may have echoed.
 func (p *probe) masked(text string) string {
-	text = p.up.hide(text)
+	text = p.up.Hide(text)
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }), " ")
 	if runes := []rune(text); len(runes) > longestMessage {
 		text = string(runes[:longestMessage]) + "..."

@@ -40,7 +40,7 @@ model = "m2:free"
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { g.transports.closeUnless(nil) })
+	t.Cleanup(func() { g.connections.CloseUnless(nil) })
 	return prober{g}
 }
 
@@ -179,7 +179,7 @@ func TestConnectOverTLS(t *testing.T) {
 	for _, kind := range []loadbalance.CheckKind{loadbalance.CheckConnect, loadbalance.CheckList, loadbalance.CheckChat} {
 		f(kind, loadbalance.Network, "the certificate of "+host+" is not trusted")
 	}
-	p.g.transports["up"].TLSClientConfig = &tls.Config{RootCAs: up.Roots()}
+	p.g.Current().upstreams["up"].Checks.TLSClientConfig = &tls.Config{RootCAs: up.Roots()}
 	f(loadbalance.CheckConnect, loadbalance.Success, "")
 	f(loadbalance.CheckChat, loadbalance.Success, "")
 	f(loadbalance.CheckList, loadbalance.Model, "does not name")
@@ -200,7 +200,7 @@ func TestConnectByProxy(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := openProber(t, "http://provider.invalid/v1")
-		p.g.transports["up"].Proxy = http.ProxyURL(via)
+		p.g.Current().upstreams["up"].Checks.Proxy = http.ProxyURL(via)
 		got := p.Probe(t.Context(), loadbalance.Check{Kind: loadbalance.CheckConnect, Group: "up", IDs: []string{"up:m1"}})
 		got[0].Duration = 0
 		if d := cmp.Diff([]loadbalance.Outcome{want}, got); d != "" {

@@ -31,7 +31,7 @@ func (p *probe) chats(ctx context.Context, models []string) result {
 // with which a refused question passes where the model was seen to answer such.
 func (p *probe) prove(ctx context.Context, model string, u *use) (r result, ok bool) {
 	for _, e := range u.probes() {
-		if !p.up.dialect.Serves(e) {
+		if !p.up.Dialect.Serves(e) {
 			continue
 		}
 		one := p.chat(ctx, question{endpoint: e, model: model, tokens: probeTokens})

@@ -71,10 +71,10 @@ func (x *exchange) pass(c *call, resp *http.Response, p []byte) bool {
 	x.rec.FirstContent = time.Since(x.rec.Start)
 	x.release()
 	x.gate.commit(x.rt.limits.idle, func(h http.Header) {
-		x.format.copyHeader(h, resp.Header, c.t.up.secrets)
+		x.format.copyHeader(h, resp.Header, c.t.up.Secrets)
 		x.backendHeader(h)
 		h["Content-Type"], h["X-Content-Type-Options"] = bytesType(resp.Header), noSniff
-		if _, coded := resp.Body.(*gunzip); !coded && resp.ContentLength > 0 {
+		if !resp.Uncompressed && resp.ContentLength > 0 {
 			h["Content-Length"] = []string{strconv.FormatInt(resp.ContentLength, 10)}
 		}
 	})

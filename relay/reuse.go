@@ -6,6 +6,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/auth"
 	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // A reload builds what it changes and takes over the rest from the current runtime:
@@ -54,13 +55,13 @@ func sameUsers(a, b map[string]config.User) bool {
 
 // keptUpstream is the provider as the current runtime has it, if nothing of it
 // changed; else nil.
-func (g *Gateway) keptUpstream(p *config.Provider, key transportKey) *upstream {
+func (g *Gateway) keptUpstream(p *config.Provider, o upstream.Options) *upstream.Upstream {
 	rt := g.current.Load()
 	if rt == nil {
 		return nil
 	}
 	old := rt.upstreams[p.ID]
-	if old == nil || old.reached != key || !reflect.DeepEqual(&old.Provider, p) {
+	if old == nil || !old.MadeOf(p, o) {
 		return nil
 	}
 	return old

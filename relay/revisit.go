@@ -16,6 +16,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/openai"
 	"github.com/PPKunOfficial/berry-api/relay/stored"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // Stored names a response that a provider keeps, and what is asked about it.
@@ -56,7 +57,7 @@ func (x *exchange) revisit() (verdict, *apierror.Error) {
 	if up == nil {
 		return verdict{}, apierror.New(apierror.NotFound, "the provider that keeps the response %.100q is not configured any more", id)
 	}
-	keeper, ok := up.dialect.(dialect.Keeper)
+	keeper, ok := up.Dialect.(dialect.Keeper)
 	if !ok {
 		return verdict{}, notKept(id)
 	}
@@ -126,7 +127,7 @@ func notKept(id string) *apierror.Error {
 
 // homeOf is the model and the target that made a response; without a model where
 // the configuration does not have them any more.
-func (rt *Runtime) homeOf(h stored.Home, up *upstream) (*Model, *target) {
+func (rt *Runtime) homeOf(h stored.Home, up *upstream.Upstream) (*Model, *target) {
 	if m := rt.byID[h.Model]; m != nil {
 		for _, by := range []*Model{m, rt.fallbackOf(m)} {
 			if by == nil {
@@ -165,28 +166,25 @@ func (x *exchange) ask(keeper dialect.Keeper, t *target, in *dialect.Stored) (v 
 	}()
 	limit, cause := x.rt.limits.nonStream, errTotal
 	if x.rec.Stream {
-		limit, cause = t.up.firstContent, errFirstContent
+		limit, cause = t.up.FirstContent, errFirstContent
 	}
 	x.gate.begin(cancel, limit, cause)
 	c := &call{t: t, a: a, ctx: ctx, cancel: cancel, in: &x.in, meta: &x.meta}
-	x.meta.Hide = t.up.hide
+	x.meta.Hide = t.up.Hide
 	req, err := keeper.Stored(ctx, in)
 	if err != nil {
 		return verdict{kind: loadbalance.Caller, err: apierror.New(apierror.Internal, "the request could not be put into the provider's form")}
 	}
-	resp, err := t.up.transport.RoundTrip(req)
+	resp, err := t.up.Send(req)
 	if err != nil {
 		return x.broken(c)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	a.Status, a.upstreamID = resp.StatusCode, t.up.secrets.upstreamID(resp.Header)
-	if resp.Header.Get("Content-Encoding") == "gzip" {
-		resp.Body = &gunzip{src: resp.Body}
-	}
+	a.Status, a.upstreamID = resp.StatusCode, upstreamID(resp.Header, t.up.Secrets)
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return x.refused(c, resp)
-	case x.rec.Stream && !isJSON(resp.Header):
+	case x.rec.Stream && !upstream.IsJSON(resp.Header):
 		return x.stream(c, resp)
 	}
 	return x.told(c, resp)

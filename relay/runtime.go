@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // Runtime is one configuration made ready to serve. It is immutable.
@@ -22,7 +22,7 @@ type Runtime struct {
 	byName    map[string]*Model // public names and aliases of enabled models
 	byID      map[string]*Model
 	models    []*Model // by name
-	upstreams map[string]*upstream
+	upstreams map[string]*upstream.Upstream
 	limits    limits
 }
 
@@ -49,25 +49,13 @@ type Model struct {
 
 // target is what a lease leads to.
 type target struct {
-	up      *upstream
+	up      *upstream.Upstream
 	listing config.Listing
 	backend string // backend id
 	use     *use   // the backend's
 	model   []byte // the upstream's name of the model, as JSON
 	// What every answer of this backend carries, made once.
 	providerHeader, modelHeader []string
-}
-
-// upstream is a provider made ready to be called.
-type upstream struct {
-	dialect.Upstream
-	dialect      dialect.Dialect
-	reached      transportKey      // what its transports were made for
-	transport    http.RoundTripper // for users' requests
-	checks       *http.Transport   // for checks, on connections of their own
-	firstContent time.Duration
-	secrets      secrets
-	hide         func(text string) string // secrets.hide
 }
 
 // limits are the settings that the pipe needs, as it needs them.

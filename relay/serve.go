@@ -12,6 +12,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/auth"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
 )
 
 // headerHold is how long a stream's header waits for the first content. Past
@@ -128,7 +129,7 @@ func (x *exchange) admit() *apierror.Error {
 		WantUsage: scan.IncludeUsage,
 	}
 	if scan.Form || scan.ModelValue.IsZero() { // it stands there without quotes, or not at all
-		x.meta.Model = jsonText(scan.Model)
+		x.meta.Model = chat.AppendText(nil, scan.Model)
 	}
 	if endpoint.Form() { // a file's length says nothing of tokens
 		x.meta.InputBytes = 0

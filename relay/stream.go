@@ -170,7 +170,7 @@ func (p *pump) open() {
 	}
 	p.pending = false
 	p.x.gate.commit(p.x.rt.limits.idle, func(h http.Header) {
-		p.x.format.copyHeader(h, p.resp.Header, p.c.t.up.secrets)
+		p.x.format.copyHeader(h, p.resp.Header, p.c.t.up.Secrets)
 		p.x.backendHeader(h)
 	})
 }

@@ -48,7 +48,7 @@ func (t *translation) settle() {
 
 // native reports whether the target gets the request as it is.
 func (x *exchange) native(t *target) bool {
-	return !x.rec.Endpoint.InChat() || t.up.dialect.Serves(x.rec.Endpoint)
+	return !x.rec.Endpoint.InChat() || t.up.Dialect.Serves(x.rec.Endpoint)
 }
 
 // prepare makes what the attempt asks its target for ready to be encoded.
@@ -59,7 +59,7 @@ func (x *exchange) prepare(c *call) error {
 		}
 	}
 	c.in.Model, c.in.Dropped, c.in.OlderCalls, c.in.Vectors = c.t.model, nil, false, 0
-	c.meta.Hide = c.t.up.hide
+	c.meta.Hide = c.t.up.Hide
 	c.meta.DropReasoning = !c.t.up.Provider.Reasoning || c.chat != nil && !x.translation.req.ShowsThinking()
 	return nil
 }
@@ -138,7 +138,7 @@ func (x *exchange) effortRefused(c *call, v verdict) bool {
 func (x *exchange) mayPass() bool {
 	for m := x.model; m != nil; m = x.fallbackOf(m) { // their configuration leads in no circle
 		for i := range m.targets {
-			if m.targets[i].up.dialect.Serves(x.rec.Endpoint) {
+			if m.targets[i].up.Dialect.Serves(x.rec.Endpoint) {
 				return true
 			}
 		}
@@ -156,7 +156,7 @@ func (x *exchange) encoded(c *call) {
 
 // decode turns a whole answer into the client's form.
 func (c *call) decode(body []byte) ([]byte, dialect.Usage, error) {
-	out, u, err := c.t.up.dialect.Decode(body, c.meta)
+	out, u, err := c.t.up.Dialect.Decode(body, c.meta)
 	if err == nil && c.chat != nil {
 		out, err = c.chat.Answer(out, c.meta.Model, u)
 	}
@@ -165,7 +165,7 @@ func (c *call) decode(body []byte) ([]byte, dialect.Usage, error) {
 
 // decoder returns what turns a stream into the client's form.
 func (c *call) decoder() dialect.StreamDecoder {
-	dec := c.t.up.dialect.Stream(c.meta)
+	dec := c.t.up.Dialect.Stream(c.meta)
 	if c.chat != nil {
 		dec = c.chat.Stream(dec, c.meta.Model)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 // What a provider takes of the chat format is known by its address and format.
@@ -23,7 +24,7 @@ func TestFormFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		up := &upstream{Upstream: dialect.Upstream{Provider: config.Provider{BackendType: format}, Base: u}}
+		up := &upstream.Upstream{Upstream: dialect.Upstream{Provider: config.Provider{BackendType: format}, Base: u}}
 		want.Model = "asked"
 		if got := x.formFor(&target{up: up, use: new(use), listing: config.Listing{Model: model}}); got != want {
 			t.Errorf("%s %s %s: %+v, want %+v", base, format, model, got, want)

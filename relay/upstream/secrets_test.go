@@ -1,4 +1,4 @@
-package relay
+package upstream
 
 import (
 	"testing"
@@ -18,7 +18,7 @@ func TestHide(t *testing.T) {
 	}}
 	f := func(in, want string) {
 		t.Helper()
-		if got := secretsOf(&p).hide(in); got != want {
+		if got := secretsOf(&p).Hide(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -34,7 +34,7 @@ func TestHide(t *testing.T) {
 	fault := func(raw string, want bool) {
 		t.Helper()
 		e := &apierror.Error{Message: "bad " + key, Type: key, Param: key, Code: key, Raw: []byte(raw)}
-		secretsOf(&p).hideFault(e)
+		secretsOf(&p).HideFault(e)
 		if !want {
 			raw = ""
 		}

@@ -1,4 +1,4 @@
-package relay
+package upstream
 
 import (
 	"bytes"
@@ -14,16 +14,16 @@ import (
 // texts: it could be any word.
 const shortSecret = 8
 
-// secrets are what a provider may echo and nobody may see, the longest first.
-type secrets []string
+// Secrets are what a provider may echo and nobody may see, the longest first.
+type Secrets []string
 
-func secretsOf(p *config.Provider) secrets {
+func secretsOf(p *config.Provider) Secrets {
 	return slices.DeleteFunc(p.Secrets(), func(s string) bool { return len(s) < shortSecret })
 }
 
-// hide takes the secrets out of a text, also one that the text breaks off in:
+// Hide takes the secrets out of a text, also one that the text breaks off in:
 // long ones have been cut before they come here.
-func (s secrets) hide(text string) string {
+func (s Secrets) Hide(text string) string {
 	for _, secret := range s {
 		text = strings.ReplaceAll(text, secret, "***")
 		for n := min(len(secret)-1, len(text)); n >= shortSecret; n-- {
@@ -36,8 +36,8 @@ func (s secrets) hide(text string) string {
 	return text
 }
 
-// in reports whether the text holds one of the secrets.
-func (s secrets) in(text string) bool {
+// In reports whether the text holds one of the secrets.
+func (s Secrets) In(text string) bool {
 	for _, secret := range s {
 		if strings.Contains(text, secret) {
 			return true
@@ -46,11 +46,11 @@ func (s secrets) in(text string) bool {
 	return false
 }
 
-// hideFault takes the secrets out of an error. One that was to be passed on as
+// HideFault takes the secrets out of an error. One that was to be passed on as
 // it is no longer is, if any of its texts holds one in whatever spelling.
-func (s secrets) hideFault(e *apierror.Error) {
+func (s Secrets) HideFault(e *apierror.Error) {
 	for _, text := range []*string{&e.Message, &e.Type, &e.Param, &e.Code} {
-		*text = s.hide(*text)
+		*text = s.Hide(*text)
 	}
 	if e.Raw == nil {
 		return
@@ -61,7 +61,7 @@ func (s secrets) hideFault(e *apierror.Error) {
 		if err != nil { // its end: Raw is valid JSON
 			return
 		}
-		if text, ok := token.(string); ok && s.hide(text) != text {
+		if text, ok := token.(string); ok && s.Hide(text) != text {
 			e.Raw = nil
 			return
 		}

@@ -1,8 +1,10 @@
-package relay
+package upstream
 
 import (
-	"net/url"
 	"testing"
+
+	"github.com/PPKunOfficial/berry-api/core/config"
+	"github.com/PPKunOfficial/berry-api/relay/direct"
 )
 
 // What the direct client does not do goes through net/http.
@@ -10,15 +12,15 @@ func TestWhoIsCalledDirectly(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"} {
 		t.Setenv(name, "")
 	}
-	f := func(address string, want bool) {
+	f := func(base string, want bool) {
 		t.Helper()
-		base, err := url.Parse(address)
+		up, err := New(config.Provider{ID: "p", BaseURL: base}, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := transports{}.reuse(transports{}, "p", base, transportKey{base: address})
-		if got := d.direct != nil; got != want {
-			t.Errorf("%s: %v", address, got)
+		Connections{}.Connect(Connections{}, up)
+		if _, got := up.Transport.(*direct.Transport); got != want || up.Checks == nil {
+			t.Errorf("%s: %T", base, up.Transport)
 		}
 	}
 	f("http://models.example:8000/v1", true)

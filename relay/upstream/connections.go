@@ -1,4 +1,4 @@
-package relay
+package upstream
 
 import (
 	"net"
@@ -26,45 +26,61 @@ const (
 	maxHeaderBytes = 256 << 10
 )
 
-// transportKey is what makes two transports differ. A provider whose key stays
-// the same keeps its open connections through a reload.
-type transportKey struct {
+// dial is how a provider is reached. One whose base and connect stay the same
+// keeps its open connections through a reload.
+type dial struct {
 	base    string
 	connect time.Duration
-}
-
-// dial is how a provider is reached.
-type dial struct {
-	key transportKey
 	*http.Transport
-	direct *direct.Transport // nil where requests go through the other
+	direct *direct.Transport // nil where users' requests go through the other
 }
 
-// tripper is what carries users' requests.
-func (d dial) tripper() http.RoundTripper {
-	if d.direct != nil {
-		return d.direct
-	}
-	return d.Transport
-}
+// Connections are those to all providers, by provider id. They outlive the
+// runtimes that use them. A map belongs to whoever builds the next runtime; the
+// connections themselves are safe for concurrent use.
+type Connections map[string]dial
 
-// transports are the upstream connections by provider id.
-type transports map[string]dial
-
-// reuse puts the provider's transports into next: the old ones where the key is
-// unchanged, else new ones. It opens nothing.
-func (t transports) reuse(next transports, provider string, base *url.URL, key transportKey) dial {
-	d, ok := t[provider]
-	if !ok || d.key != key {
-		d = dial{key: key, Transport: newTransport(key.connect)}
-		if base.Scheme == "http" && isASCII(base.Host) && !proxied(d.Transport, base) {
-			d.direct = direct.New(address(base), direct.Options{
+// Connect gives up, which is not in use yet, its transports and puts them into
+// next: those of c where neither the URL nor the time to connect has changed, else
+// new ones. It opens nothing.
+func (c Connections) Connect(next Connections, up *Upstream) {
+	base, connect := up.Provider.BaseURL, up.made.Connect
+	d, ok := c[up.Provider.ID]
+	if !ok || d.base != base || d.connect != connect {
+		d = dial{base: base, connect: connect, Transport: newTransport(connect)}
+		if up.Base.Scheme == "http" && isASCII(up.Base.Host) && !proxied(d.Transport, up.Base) {
+			d.direct = direct.New(address(up.Base), direct.Options{
 				Dial: d.DialContext, MaxIdle: maxIdlePerProvider, IdleTime: idleTimeout, MaxHeader: maxHeaderBytes,
 			})
 		}
 	}
-	next[provider] = d
-	return d
+	next[up.Provider.ID] = d
+	up.Transport, up.Checks = d.Transport, d.Transport
+	if d.direct != nil {
+		up.Transport = d.direct
+	}
+}
+
+// proxied reports whether requests to u go through a proxy.
+func proxied(t *http.Transport, u *url.URL) bool {
+	if t.Proxy == nil {
+		return false
+	}
+	via, err := t.Proxy(&http.Request{URL: u})
+	return err != nil || via != nil
+}
+
+// address is where to dial for u.
+func address(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "https":
+		port = "443"
+	default:
+		port = "80"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // isASCII reports whether a host stands as it goes over the wire; net/http knows
@@ -73,10 +89,10 @@ func isASCII(host string) bool {
 	return !strings.ContainsFunc(host, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// closeUnless closes the connections of transports that next does not hold.
-// Requests under way on them end undisturbed.
-func (t transports) closeUnless(next transports) {
-	for id, d := range t {
+// CloseUnless closes the connections of c that next does not hold. Requests under
+// way on them end undisturbed.
+func (c Connections) CloseUnless(next Connections) {
+	for id, d := range c {
 		if n, ok := next[id]; ok && n.Transport == d.Transport {
 			continue
 		}
