@@ -41,7 +41,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 		Why: try.why, Pause: try.pause, Start: time.Now(), Kind: loadbalance.Cancelled, target: t,
 	})
 	a := x.rec.Last()
-	note(&t.use.asked, x.rec.Endpoint)
+	t.use.Asked(x.rec.Endpoint)
 	x.g.observer.Selected(x.rec, a)
 
 	ctx, cancel := context.WithCancelCause(x.upstreamContext())
@@ -59,7 +59,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 		case x.rec.Endpoint.Counts() && speaksOfCounts(v.kind):
 			o.Kind = loadbalance.Caller // no verdict
 		case v.kind == loadbalance.Success:
-			note(&t.use.served, x.rec.Endpoint)
+			t.use.Served(x.rec.Endpoint)
 			o.InputTokens, o.OutputTokens = a.Usage.Input, a.Usage.Output
 		}
 		try.lease.Report(o)

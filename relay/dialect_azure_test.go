@@ -11,6 +11,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+	"github.com/PPKunOfficial/berry-api/relay/probe"
 )
 
 const azureModels = `
@@ -52,7 +53,7 @@ func TestP38Azure(t *testing.T) {
 		if s.Text == "" || len(s.Finish) != 1 || s.Error != nil {
 			t.Errorf("%+v", s)
 		}
-		if r := b.gw.Current().CheckProvider(context.Background(), "u1"); !r.OK || r.Check != relay.CheckedModels || r.Models != nil {
+		if r := b.gw.Current().CheckProvider(context.Background(), "u1"); !r.OK || r.Check != probe.CheckedModels || r.Models != nil {
 			t.Errorf("%+v", r)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+	"github.com/PPKunOfficial/berry-api/relay/probe"
 )
 
 const claudeModels = `
@@ -444,11 +445,11 @@ func TestClaudeChecks(t *testing.T) {
 	if err := b.u["u1"].SetBehaviour(mockllm.Behaviour{Format: mockllm.Claude, Models: models}); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.gw.Current().CheckProvider(context.Background(), "u1"); !r.OK || r.Check != relay.CheckedModels || cmp.Diff(models, r.Models) != "" {
+	if r := b.gw.Current().CheckProvider(context.Background(), "u1"); !r.OK || r.Check != probe.CheckedModels || cmp.Diff(models, r.Models) != "" {
 		t.Errorf("%+v", r)
 	}
 	for _, stream := range []bool{false, true} {
-		r := b.gw.Current().TestBackend(context.Background(), relay.Test{Provider: "u1", Model: "claude-sonnet-4-5", Stream: stream})
+		r := b.gw.Current().TestBackend(context.Background(), probe.Test{Provider: "u1", Model: "claude-sonnet-4-5", Stream: stream})
 		if !r.OK || r.Usage.IsZero() || r.Kind != loadbalance.Success {
 			t.Errorf("stream %v: %+v", stream, r)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+	"github.com/PPKunOfficial/berry-api/relay/probe"
 )
 
 // toGemini makes both providers speak Gemini.
@@ -287,11 +288,11 @@ func TestGeminiChecks(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	for _, stream := range []bool{false, true} {
-		r := rt.TestBackend(t.Context(), relay.Test{Provider: "u1", Model: "gemini-3-flash", Stream: stream})
+		r := rt.TestBackend(t.Context(), probe.Test{Provider: "u1", Model: "gemini-3-flash", Stream: stream})
 		if !r.OK || r.Usage.Output == 0 || r.Usage.Estimated || r.FirstContent <= 0 || r.FirstContent > time.Minute {
 			t.Errorf("stream %v: %+v", stream, r)
 		}
-		r = rt.TestBackend(t.Context(), relay.Test{Provider: "u1", Model: "other", Stream: stream})
+		r = rt.TestBackend(t.Context(), probe.Test{Provider: "u1", Model: "other", Stream: stream})
 		if r.OK || r.Kind != loadbalance.Model {
 			t.Errorf("stream %v: %+v", stream, r)
 		}

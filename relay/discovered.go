@@ -4,23 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/core/config"
-	"github.com/PPKunOfficial/berry-api/loadbalance"
-)
-
-const (
-	// maxDiscovered bounds what is served of one provider's list, the first
-	// names that it has: a list is somebody else's, and each name costs memory,
-	// series and a place in every view.
-	maxDiscovered = 1000
-	// maxNameBytes bounds one name.
-	maxNameBytes = 256
 )
 
 // discoveredStrategy balances a discovered model.
@@ -136,54 +123,6 @@ func (all knowledge) listing(provider, model string) config.Listing {
 		l.Tags = slices.Compact(slices.Sorted(slices.Values(k.Tags)))
 	}
 	return l
-}
-
-// servable are the names of a list that was read, or why there are none to be had.
-func (p *probe) servable(r result) (names []string, left int, failure string) {
-	switch {
-	case !r.OK:
-		return nil, 0, unread(r)
-	case r.Models == nil:
-		return nil, 0, "the provider's list does not say which models there are"
-	}
-	seen := map[string]bool{}
-	for _, name := range r.Models {
-		switch {
-		case seen[name]:
-		case len(names) == maxDiscovered || !p.usable(name):
-			left++
-		default:
-			seen[name] = true
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names, left, ""
-}
-
-// unread says why a list could not be read, in our own words: this is logged and
-// shown for as long as it lasts, and what the provider says is not ours to show.
-func unread(r result) string {
-	switch {
-	case r.noEndpoint():
-		return fmt.Sprintf("the provider has no model list (status %d), so that there is nothing to discover", r.Status)
-	case r.Status >= 200 && r.Status <= 299:
-		return "what the provider answered is no model list"
-	case r.Kind == loadbalance.Auth:
-		return fmt.Sprintf("the provider refused the key (status %d)", r.Status)
-	case r.Status != 0:
-		return fmt.Sprintf("the provider answered with status %d", r.Status)
-	case r.Kind == loadbalance.Timeout:
-		return "nothing came in time"
-	default:
-		return "the provider cannot be reached"
-	}
-}
-
-// usable reports whether a name can be served and shown.
-func (p *probe) usable(name string) bool {
-	return name != "" && len(name) <= maxNameBytes && utf8.ValidString(name) && p.masked(name) == name &&
-		!strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 }
 
 // missing are the names of a that b does not have; both are sorted.

@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/core/config"
-	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/probe"
+	"github.com/PPKunOfficial/berry-api/relay/upstream"
 )
 
 const (
@@ -189,11 +190,7 @@ func (d *discovery) takeDue(now time.Time) (due []string, next time.Duration) {
 func (d *discovery) read(ctx context.Context, id string) {
 	rt := d.g.Current()
 	if up := rt.upstreams[id]; up != nil {
-		limit := rt.Config.Settings.HealthCheckTimeoutSeconds.Duration()
-		limited, cancel := context.WithTimeoutCause(ctx, limit, &patience{limit, "settings.health_check_timeout_seconds"})
-		defer cancel()
-		p := &probe{up: up, start: time.Now()}
-		d.take(p, p.readList(limited), ownReading)
+		d.take(up, probe.New(up, &rt.Config.Settings).Read(ctx), ownReading)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -211,40 +208,38 @@ const (
 )
 
 // take books a reading, and serves what it changed.
-func (d *discovery) take(p *probe, r result, by reader) {
-	if r.Kind == loadbalance.Cancelled {
+func (d *discovery) take(up *upstream.Upstream, r probe.Reading, by reader) {
+	if r.Cancelled {
 		return // Run ends: what broke off says nothing
 	}
-	if ev := d.book(p, r, by); ev != nil && d.tell != nil {
+	if ev := d.book(up, r, by); ev != nil && d.tell != nil {
 		d.tell(*ev)
 	}
 }
 
 // book is take without the telling; nil: there is nothing to tell.
-func (d *discovery) book(p *probe, r result, by reader) *Discovery {
+func (d *discovery) book(up *upstream.Upstream, r probe.Reading, by reader) *Discovery {
 	d.g.reload.Lock()
 	defer d.g.reload.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l := d.lists[p.up.Provider.ID]
-	if l == nil || !reflect.DeepEqual(l.provider, p.up.Provider) || p.start.Before(l.TriedAt) {
+	l := d.lists[up.Provider.ID]
+	if l == nil || !reflect.DeepEqual(l.provider, up.Provider) || r.At.Before(l.TriedAt) {
 		return nil // a reload made it another provider, or a later reading was faster
 	}
 	was := l.Discovery
-	l.TriedAt = p.start
-	names, left, failure := p.servable(r)
-	l.Failure = failure
-	if failure != "" {
+	l.TriedAt, l.Failure = r.At, r.Failure
+	if r.Failure != "" {
 		l.failures++
 	} else {
 		l.failures = 0
-		l.ReadAt, l.Models, l.LeftOut = p.start, names, left
+		l.ReadAt, l.Models, l.LeftOut = r.At, r.Names, r.LeftOut
 	}
 	d.plan(l, by)
 	if !slices.Equal(was.Models, l.Models) {
 		if err := d.serve(); err != nil {
 			l.Discovery = was // what is served is still the list before
-			l.TriedAt, l.Failure = p.start, err.Error()
+			l.TriedAt, l.Failure = r.At, err.Error()
 		}
 	}
 	d.settle()

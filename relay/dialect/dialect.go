@@ -58,6 +58,9 @@ type Usage struct {
 // BytesPerToken is a usual ratio, for estimates.
 const BytesPerToken = 4
 
+// Tokens estimates the tokens of a text of so many bytes; 0 has none.
+func Tokens(bytes int) int { return (bytes + BytesPerToken - 1) / BytesPerToken }
+
 // IsZero reports whether nothing is known.
 func (u Usage) IsZero() bool { return u == Usage{} }
 

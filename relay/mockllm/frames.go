@@ -3,6 +3,7 @@ package mockllm
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Done is the frame that ends a stream in OpenAI's format.
@@ -47,6 +48,15 @@ func Completion(text string, prompt, completion int) string {
 	return fmt.Sprintf(`{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,`+
 		`"message":{"role":"assistant","content":%s,"refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":%s}`,
 		quote(text), usage(prompt, completion))
+}
+
+// ModelList is a list of models with these ids, such as answers GET /models.
+func ModelList(ids ...string) string {
+	var data []string
+	for _, id := range ids {
+		data = append(data, `{"id":`+quote(id)+`,"object":"model"}`)
+	}
+	return `{"object":"list","data":[` + strings.Join(data, ",") + `]}`
 }
 
 // Fault is an error envelope; it serves as the body of an answer and as the frame of a failing stream. An empty param

@@ -11,6 +11,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/probe"
 )
 
 // trial is the result of test-backend.
@@ -36,7 +37,7 @@ type trialUsage struct {
 }
 
 func newTestBackend(s *session) *cobra.Command {
-	var t relay.Test
+	var t probe.Test
 	endpoint := t.Endpoint.String()
 	c := &cobra.Command{
 		Use:   "test-backend",
@@ -67,25 +68,25 @@ func newTestBackend(s *session) *cobra.Command {
 
 // testedNames are the endpoints that a backend can be tested with.
 func testedNames() (names []string) {
-	for _, e := range relay.TestedEndpoints() {
+	for _, e := range probe.TestedEndpoints() {
 		names = append(names, e.String())
 	}
 	return names
 }
 
 // tested sets what the test asks for.
-func tested(t *relay.Test, name string) error {
+func tested(t *probe.Test, name string) error {
 	i := slices.Index(testedNames(), name)
 	if i < 0 {
 		return fmt.Errorf("--endpoint must be one of %s", strings.Join(testedNames(), ", "))
 	}
-	if t.Endpoint = relay.TestedEndpoints()[i]; t.Stream && i > 0 {
+	if t.Endpoint = probe.TestedEndpoints()[i]; t.Stream && i > 0 {
 		return errors.New("--stream is for chats only")
 	}
 	return nil
 }
 
-func testBackend(ctx context.Context, s *session, t relay.Test) error {
+func testBackend(ctx context.Context, s *session, t probe.Test) error {
 	if strings.TrimSpace(t.Model) == "" {
 		return errors.New("--model must not be empty")
 	}

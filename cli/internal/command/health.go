@@ -13,6 +13,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/relay"
+	"github.com/PPKunOfficial/berry-api/relay/probe"
 )
 
 // maxChecks bounds the checks under way at one time.
@@ -145,13 +146,13 @@ func checkAll(ctx context.Context, s *session, rt *relay.Runtime, ids []string) 
 	return results
 }
 
-func resultOf(p config.Provider, r relay.Report) checkResult {
+func resultOf(p config.Provider, r probe.Report) checkResult {
 	out := checkResult{
 		Provider: r.Provider, State: stateUnhealthy, Check: r.Check, Kind: r.Kind.String(), Status: r.Status,
 		DurationMS: milliseconds(r.Duration), Models: r.Models, Message: r.Message, time: shown(r.Duration),
 	}
 	switch {
-	case !p.Enabled, r.Check == relay.CheckedNothing:
+	case !p.Enabled, r.Check == probe.CheckedNothing:
 		out.State, out.Kind = stateSkipped, ""
 	case r.OK:
 		out.State = stateHealthy
@@ -166,7 +167,7 @@ func (s *session) showChecks(results []checkResult) {
 	rows := make([][]string, len(results))
 	for i, r := range results {
 		note := r.Message
-		if note == "" && r.Check == relay.CheckedModels {
+		if note == "" && r.Check == probe.CheckedModels {
 			note = count(len(r.Models), "model") + " listed"
 		}
 		rows[i] = []string{r.Provider, stateShown(r.State), dash(r.Check), r.time, note}

@@ -1,4 +1,4 @@
-package relay_test
+package probe_test
 
 import (
 	"bytes"
@@ -12,13 +12,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay"
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+	"github.com/PPKunOfficial/berry-api/relay/probe"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // probeKey must be in no report.
 const probeKey = "sk-canary-provider-key"
@@ -70,7 +74,7 @@ const withKey = "api_key = \"" + probeKey + "\"\n"
 
 // settled compares a report but for its times, which it checks to make sense,
 // and for the key, which it must not hold.
-func settled(t *testing.T, got, want relay.Report) {
+func settled(t *testing.T, got, want probe.Report) {
 	t.Helper()
 	if text := fmt.Sprintf("%+v", got); strings.Contains(text, probeKey) {
 		t.Error("the report holds the provider's key")
@@ -78,7 +82,7 @@ func settled(t *testing.T, got, want relay.Report) {
 	if got.FirstContent > got.Duration || got.Duration < 0 {
 		t.Errorf("first content after %v of %v", got.FirstContent, got.Duration)
 	}
-	answered := got.OK && got.Check == relay.CheckedChat
+	answered := got.OK && got.Check == probe.CheckedChat
 	if answered != (got.FirstContent > 0) && got.OK {
 		t.Errorf("first content after %v of a check that is OK", got.FirstContent)
 	}
@@ -89,16 +93,10 @@ func settled(t *testing.T, got, want relay.Report) {
 	}
 }
 
-func list(ids ...string) mockllm.Step {
-	var data []string
-	for _, id := range ids {
-		data = append(data, fmt.Sprintf(`{"id":%q,"object":"model"}`, id))
-	}
-	return mockllm.JSON(200, nil, `{"object":"list","data":[`+strings.Join(data, ",")+`]}`)
-}
+func list(ids ...string) mockllm.Step { return mockllm.JSON(200, nil, mockllm.ModelList(ids...)) }
 
 func TestCheckProviderByItsModelList(t *testing.T) {
-	f := func(script mockllm.Script, provider string, want relay.Report) {
+	f := func(script mockllm.Script, provider string, want probe.Report) {
 		t.Helper()
 		up := mockllm.Start(t, script)
 		if !strings.Contains(provider, probeKey) {
@@ -111,65 +109,65 @@ func TestCheckProviderByItsModelList(t *testing.T) {
 			t.Errorf("a check changed the backends' states:\n%s", d)
 		}
 	}
-	good := relay.Report{Check: relay.CheckedModels, OK: true, Status: 200, Models: []string{"m1", "m2", "m3"}}
+	good := probe.Report{Check: probe.CheckedModels, OK: true, Status: 200, Models: []string{"m1", "m2", "m3"}}
 	f(mockllm.Always(list("m1", "m2", "m3")), "", good)
 	f(mockllm.Always(mockllm.JSON(200, nil, `[{"id":"m1"},{"id":"m2"},{"id":"m3"},{"id":7},{}]`)), "", good)
 	f(mockllm.Always(list("m1:latest", "m2")), "",
-		relay.Report{Check: relay.CheckedModels, OK: true, Status: 200, Models: []string{"m1:latest", "m2"}})
-	f(mockllm.Always(list()), "", relay.Report{Check: relay.CheckedModels, OK: true, Status: 200, Models: []string{}})
-	f(mockllm.Always(list("m2", "m3")), "", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Model, Status: 200, Models: []string{"m2", "m3"},
+		probe.Report{Check: probe.CheckedModels, OK: true, Status: 200, Models: []string{"m1:latest", "m2"}})
+	f(mockllm.Always(list()), "", probe.Report{Check: probe.CheckedModels, OK: true, Status: 200, Models: []string{}})
+	f(mockllm.Always(list("m2", "m3")), "", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Model, Status: 200, Models: []string{"m2", "m3"},
 		Message: `the provider's model list does not name "m1"; correct the model in the backends that list it, or disable them`,
 	})
 	f(mockllm.Always(mockllm.JSON(200, http.Header{"Content-Encoding": {"gzip"}}, zipped(`{"data":[{"id":"m1"},{"id":"m2"},{"id":"m3"}]}`))), "", good)
 
 	for _, status := range []int{404, 405, 501} {
-		f(mockllm.Always(mockllm.JSON(status, nil, `{"error":"no"}`)), "", relay.Report{
-			Check: relay.CheckedConnection, OK: true,
+		f(mockllm.Always(mockllm.JSON(status, nil, `{"error":"no"}`)), "", probe.Report{
+			Check: probe.CheckedConnection, OK: true,
 			Message: fmt.Sprintf("it has no model list (status %d), so that only the connection was checked", status),
 		})
 	}
-	f(mockllm.Always(mockllm.JSON(404, nil, `{"error":"no"}`)), "health_check = \"models\"\n", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Model, Status: 404,
+	f(mockllm.Always(mockllm.JSON(404, nil, `{"error":"no"}`)), "health_check = \"models\"\n", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Model, Status: 404,
 		Message: `the provider answered with status 404: no; check providers.up.base_url, or set its health_check to "tcp"`,
 	})
-	f(mockllm.Always(mockllm.JSON(401, nil, `{"error":{"message":"Incorrect key `+probeKey+`."}}`)), "", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Auth, Status: 401,
+	f(mockllm.Always(mockllm.JSON(401, nil, `{"error":{"message":"Incorrect key `+probeKey+`."}}`)), "", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Auth, Status: 401,
 		Message: "the provider answered with status 401: Incorrect key ***; check providers.up.api_key",
 	})
-	f(mockllm.Always(mockllm.JSON(403, nil, `{"error":"no access with `+probeKey+`"}`)), "headers = { X-Key = \"Token "+probeKey+"\" }\n", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Auth, Status: 403,
+	f(mockllm.Always(mockllm.JSON(403, nil, `{"error":"no access with `+probeKey+`"}`)), "headers = { X-Key = \"Token "+probeKey+"\" }\n", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Auth, Status: 403,
 		Message: "the provider answered with status 403: no access with ***; providers.up has no api_key",
 	})
-	f(mockllm.Always(mockllm.JSON(402, nil, `{"error":"no credit"}`)), "", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Auth, Status: 402,
+	f(mockllm.Always(mockllm.JSON(402, nil, `{"error":"no credit"}`)), "", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Auth, Status: 402,
 		Message: "the provider answered with status 402: no credit; top up the provider's account",
 	})
-	f(mockllm.Always(mockllm.JSON(429, nil, `{"error":"slow down"}`)), "", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.RateLimit, Status: 429,
+	f(mockllm.Always(mockllm.JSON(429, nil, `{"error":"slow down"}`)), "", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.RateLimit, Status: 429,
 		Message: "the provider answered with status 429: slow down; the limit or quota of the provider's account is used up for now",
 	})
-	f(mockllm.Always(mockllm.JSON(500, nil, "{\"error\":\"on\\u001b[31m fire\\nnow\"}")), "", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Server, Status: 500,
+	f(mockllm.Always(mockllm.JSON(500, nil, "{\"error\":\"on\\u001b[31m fire\\nnow\"}")), "", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Server, Status: 500,
 		Message: "the provider answered with status 500: on [31m fire now; the trouble is on the provider's side",
 	})
-	f(mockllm.Always(mockllm.JSON(301, http.Header{"Location": {"https://elsewhere.invalid/"}}, ``)), "", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Server, Status: 301,
+	f(mockllm.Always(mockllm.JSON(301, http.Header{"Location": {"https://elsewhere.invalid/"}}, ``)), "", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Server, Status: 301,
 		Message: "the provider answered with status 301: the provider answered with status 301 and no readable error; " +
 			"redirects are not followed: write the address that it leads to as providers.up.base_url",
 	})
-	unreadable := relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Server, Status: 200,
+	unreadable := probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Server, Status: 200,
 		Message: `GET /v1/models answered with something other than a model list; is base_url right? If it is, set health_check to "tcp"`,
 	}
 	f(mockllm.Always(mockllm.JSON(200, http.Header{"Content-Type": {"text/html"}}, "<html>")), "", unreadable)
 	f(mockllm.Always(mockllm.JSON(200, nil, `{"data":"m1"}`)), "", unreadable)
-	f(mockllm.Always(mockllm.JSON(200, nil, `{"data":[{"id":"`+strings.Repeat("m", 8<<20)+`"}]}`)), "", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Server,
+	f(mockllm.Always(mockllm.JSON(200, nil, `{"data":[{"id":"`+strings.Repeat("m", 8<<20)+`"}]}`)), "", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Server,
 		Message: `the model list has more than 8388608 bytes; set health_check to "tcp"`,
 	})
-	f(mockllm.Always(mockllm.Header(200, http.Header{"Content-Length": {"100"}}), mockllm.Body("{"), mockllm.Cut()), "", relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Network,
+	f(mockllm.Always(mockllm.Header(200, http.Header{"Content-Length": {"100"}}), mockllm.Body("{"), mockllm.Cut()), "", probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Network,
 		Message: "the provider broke the connection off in the middle of the answer",
 	})
 }
@@ -205,18 +203,18 @@ func TestCheckProviderSendsTheCredential(t *testing.T) {
 }
 
 func TestCheckProviderOtherwise(t *testing.T) {
-	f := func(p probing, want relay.Report) {
+	f := func(p probing, want probe.Report) {
 		t.Helper()
 		p.provider += withKey
 		settled(t, p.open(t).Current().CheckProvider(t.Context(), "up"), want)
 	}
 	healthy := mockllm.Start(t, nil)
-	f(probing{url: healthy.URL, provider: "health_check = \"tcp\"\n"}, relay.Report{Check: relay.CheckedConnection, OK: true})
-	f(probing{url: healthy.URL, provider: "health_check = \"off\"\n"}, relay.Report{
-		Check: relay.CheckedNothing, OK: true,
+	f(probing{url: healthy.URL, provider: "health_check = \"tcp\"\n"}, probe.Report{Check: probe.CheckedConnection, OK: true})
+	f(probing{url: healthy.URL, provider: "health_check = \"off\"\n"}, probe.Report{
+		Check: probe.CheckedNothing, OK: true,
 		Message: `its health_check is "off"; try one of its backends with a chat instead`,
 	})
-	f(probing{url: healthy.URL, provider: "enabled = false\n"}, relay.Report{
+	f(probing{url: healthy.URL, provider: "enabled = false\n"}, probe.Report{
 		Kind: loadbalance.Caller, Message: "the provider is disabled: set providers.up.enabled to true",
 	})
 	if n := healthy.Count(); n != 0 {
@@ -229,9 +227,9 @@ func TestCheckProviderOtherwise(t *testing.T) {
 	}
 	address := closed.Addr().String()
 	_ = closed.Close()
-	for _, check := range []string{relay.CheckedModels, relay.CheckedConnection, relay.CheckedChat} {
-		f(probing{url: "http://" + address, provider: fmt.Sprintf("health_check = %q\n", check)}, relay.Report{
-			Check: check, Kind: loadbalance.Network, Model: map[string]string{relay.CheckedChat: "m1"}[check],
+	for _, check := range []string{probe.CheckedModels, probe.CheckedConnection, probe.CheckedChat} {
+		f(probing{url: "http://" + address, provider: fmt.Sprintf("health_check = %q\n", check)}, probe.Report{
+			Check: check, Kind: loadbalance.Network, Model: map[string]string{probe.CheckedChat: "m1"}[check],
 			Message: "nothing listens on " + address + "; is base_url right, and is the provider running?",
 		})
 	}
@@ -244,11 +242,11 @@ func TestCheckProviderOtherwise(t *testing.T) {
 
 	reset := mockllm.Start(t, mockllm.Always(mockllm.Reset()))
 	host := strings.TrimPrefix(reset.URL, "http://")
-	f(probing{url: reset.URL}, relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Network, Message: host + " closed the connection without an answer",
+	f(probing{url: reset.URL}, probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Network, Message: host + " closed the connection without an answer",
 	})
-	f(probing{url: "https://" + host, provider: "health_check = \"tcp\"\n"}, relay.Report{
-		Check: relay.CheckedConnection, Kind: loadbalance.Network,
+	f(probing{url: "https://" + host, provider: "health_check = \"tcp\"\n"}, probe.Report{
+		Check: probe.CheckedConnection, Kind: loadbalance.Network,
 		Message: host + " does not speak TLS; should base_url begin with http:// ?",
 	})
 	if r := gw.Current().CheckProvider(t.Context(), "other"); r.OK || r.Message != `the configuration has no provider "other"; it has: up` {
@@ -260,11 +258,11 @@ func TestCheckProviderTimesOut(t *testing.T) {
 	f := func(script mockllm.Script, check string) {
 		t.Helper()
 		up := mockllm.Start(t, script)
-		want := relay.Report{
+		want := probe.Report{
 			Check: check, Kind: loadbalance.Timeout,
 			Message: "nothing came within 50ms, the limit that settings.health_check_timeout_seconds sets",
 		}
-		if check == relay.CheckedChat {
+		if check == probe.CheckedChat {
 			want.Model = "m1"
 		}
 		gw := probing{
@@ -272,9 +270,9 @@ func TestCheckProviderTimesOut(t *testing.T) {
 		}.open(t)
 		settled(t, gw.Current().CheckProvider(t.Context(), "up"), want)
 	}
-	f(mockllm.Always(mockllm.Hang()), relay.CheckedModels)
-	f(mockllm.Always(mockllm.Header(200, nil), mockllm.Body(`{"data":[`), mockllm.Hang()), relay.CheckedModels)
-	f(mockllm.Always(mockllm.Hang()), relay.CheckedChat)
+	f(mockllm.Always(mockllm.Hang()), probe.CheckedModels)
+	f(mockllm.Always(mockllm.Header(200, nil), mockllm.Body(`{"data":[`), mockllm.Hang()), probe.CheckedModels)
+	f(mockllm.Always(mockllm.Hang()), probe.CheckedChat)
 
 	// A connection that is accepted and never speaks TLS.
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -285,8 +283,8 @@ func TestCheckProviderTimesOut(t *testing.T) {
 	gw := probing{
 		url: "https://" + silent.Addr().String(), provider: "health_check = \"tcp\"\n", settings: "health_check_timeout_seconds = 0.05",
 	}.open(t)
-	settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
-		Check: relay.CheckedConnection, Kind: loadbalance.Timeout,
+	settled(t, gw.Current().CheckProvider(t.Context(), "up"), probe.Report{
+		Check: probe.CheckedConnection, Kind: loadbalance.Timeout,
 		Message: "nothing came within 50ms, the limit that settings.health_check_timeout_seconds sets",
 	})
 
@@ -298,8 +296,8 @@ func TestCheckProviderTimesOut(t *testing.T) {
 			cancel()
 		}
 	}()
-	settled(t, gw.Current().CheckProvider(ctx, "up"), relay.Report{
-		Check: relay.CheckedModels, Kind: loadbalance.Cancelled, Message: "the check was cancelled",
+	settled(t, gw.Current().CheckProvider(ctx, "up"), probe.Report{
+		Check: probe.CheckedModels, Kind: loadbalance.Cancelled, Message: "the check was cancelled",
 	})
 }
 
@@ -310,8 +308,8 @@ func TestCheckProviderByChat(t *testing.T) {
 		t.Fatal(err)
 	}
 	gw := probing{url: up.URL, provider: withKey + chat}.open(t)
-	settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
-		Model: "m1", Check: relay.CheckedChat, OK: true, Status: 200, Usage: relay.Usage{Input: 2, Output: 1},
+	settled(t, gw.Current().CheckProvider(t.Context(), "up"), probe.Report{
+		Model: "m1", Check: probe.CheckedChat, OK: true, Status: 200, Usage: dialect.Usage{Input: 2, Output: 1},
 	})
 	// m2 is billed per request, so that one chat is all.
 	want := []string{`POST /v1/chat/completions {"model":"m1","messages":[{"role":"user","content":"Hi"}],"max_tokens":1,"stream":false}`}
@@ -327,13 +325,13 @@ func TestCheckProviderByChat(t *testing.T) {
 	for _, status := range []int{400, 403, 404} {
 		up.SetScript(mockllm.OnChat(mockllm.Always(mockllm.JSON(status, nil, mockllm.Fault("no chats", "invalid_request_error", "", "")))))
 		gw = probing{url: up.URL, provider: withKey + chat}.open(t)
-		settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
-			Model: "m1", Check: relay.CheckedChat, OK: true, Status: 200, Usage: relay.Usage{Input: 2, Output: 1},
+		settled(t, gw.Current().CheckProvider(t.Context(), "up"), probe.Report{
+			Model: "m1", Check: probe.CheckedChat, OK: true, Status: 200, Usage: dialect.Usage{Input: 2, Output: 1},
 		})
 	}
 	up.SetScript(mockllm.Always(mockllm.JSON(404, nil, mockllm.Fault("no such model", "invalid_request_error", "", ""))))
-	settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
-		Model: "m1", Check: relay.CheckedChat, Kind: loadbalance.Model, Status: 404,
+	settled(t, gw.Current().CheckProvider(t.Context(), "up"), probe.Report{
+		Model: "m1", Check: probe.CheckedChat, Kind: loadbalance.Model, Status: 404,
 		Message: "the provider answered with status 404: no such model; check the model's name and providers.up.base_url",
 	})
 	up.SetScript(nil)
@@ -341,8 +339,8 @@ func TestCheckProviderByChat(t *testing.T) {
 
 	perRequest := strings.Replace(probedModels, "model = \"m1\"\n", "model = \"m1\"\nbilling_mode = \"per_request\"\n", 1)
 	gw = probing{url: up.URL, provider: chat, models: perRequest}.open(t)
-	settled(t, gw.Current().CheckProvider(t.Context(), "up"), relay.Report{
-		Check: relay.CheckedConnection, OK: true,
+	settled(t, gw.Current().CheckProvider(t.Context(), "up"), probe.Report{
+		Check: probe.CheckedConnection, OK: true,
 		Message: "no backend of it may be tried with a chat, so that only the connection was checked",
 	})
 	if n := up.Count(); n != before {
@@ -351,14 +349,14 @@ func TestCheckProviderByChat(t *testing.T) {
 }
 
 func TestTestBackend(t *testing.T) {
-	f := func(script mockllm.Script, test relay.Test, want relay.Report) {
+	f := func(script mockllm.Script, test probe.Test, want probe.Report) {
 		t.Helper()
 		up := mockllm.Start(t, script)
 		if err := up.SetBehaviour(mockllm.Behaviour{Key: probeKey, Models: []string{"m1"}}); err != nil {
 			t.Fatal(err)
 		}
 		test.Provider = "up"
-		want.Model, want.Check = test.Model, relay.CheckedChat
+		want.Model, want.Check = test.Model, probe.CheckedChat
 		gw := probing{url: up.URL, provider: withKey, settings: "stream_idle_timeout_seconds = 0.05"}.open(t)
 		before := gw.Fleet().Backends()
 		settled(t, gw.Current().TestBackend(t.Context(), test), want)
@@ -366,17 +364,17 @@ func TestTestBackend(t *testing.T) {
 			t.Errorf("a test changed the backends' states:\n%s", d)
 		}
 	}
-	plain := relay.Test{Model: "m1"}
-	stream := relay.Test{Model: "m1", Stream: true}
-	good := relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 2, Output: 16}}
+	plain := probe.Test{Model: "m1"}
+	stream := probe.Test{Model: "m1", Stream: true}
+	good := probe.Report{OK: true, Status: 200, Usage: dialect.Usage{Input: 2, Output: 16}}
 	f(nil, plain, good)
 	f(nil, stream, good)
-	f(nil, relay.Test{Model: "m9"}, relay.Report{
+	f(nil, probe.Test{Model: "m9"}, probe.Report{
 		Kind: loadbalance.Model, Status: 404,
 		Message: "the provider answered with status 404: The model `m9` does not exist or you do not have access to it; " +
 			"check the model's name and providers.up.base_url",
 	})
-	f(mockllm.Always(mockllm.JSON(401, nil, `{"error":{"message":"no: `+probeKey+`"}}`)), plain, relay.Report{
+	f(mockllm.Always(mockllm.JSON(401, nil, `{"error":{"message":"no: `+probeKey+`"}}`)), plain, probe.Report{
 		Kind: loadbalance.Auth, Status: 401, Message: "the provider answered with status 401: no: ***; check providers.up.api_key",
 	})
 
@@ -390,64 +388,64 @@ func TestTestBackend(t *testing.T) {
 	}
 	f(reasoning, plain, good)
 	f(reasoning, stream, good)
-	f(mockllm.Always(refusal), plain, relay.Report{
+	f(mockllm.Always(refusal), plain, probe.Report{
 		Kind: loadbalance.Caller, Status: 400, Message: "the provider answered with status 400: no",
 	})
 
 	const word = `{"id":"x","choices":[{"index":0,"delta":{"content":"12345678"}}]}`
 	const end = `{"id":"x","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
-	estimated := relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 1, Output: 2, Estimated: true}}
+	estimated := probe.Report{OK: true, Status: 200, Usage: dialect.Usage{Input: 1, Output: 2, Estimated: true}}
 	f(mockllm.Always(mockllm.SSE(word, end, mockllm.Done)), stream, estimated)
 	f(mockllm.Always(mockllm.SSE(word, end)), stream, estimated)
 	f(mockllm.Always(mockllm.JSON(200, nil, `{"choices":[{"index":0,"message":{"content":"x"}}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`)), stream,
-		relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 3, Output: 4}})
-	f(mockllm.Always(mockllm.SSE(word), mockllm.EOF()), stream, relay.Report{
+		probe.Report{OK: true, Status: 200, Usage: dialect.Usage{Input: 3, Output: 4}})
+	f(mockllm.Always(mockllm.SSE(word), mockllm.EOF()), stream, probe.Report{
 		Kind: loadbalance.Server, Status: 200, Message: "the stream ended before the answer was complete",
 	})
-	f(mockllm.Always(mockllm.SSE(mockllm.Done)), stream, relay.Report{
+	f(mockllm.Always(mockllm.SSE(mockllm.Done)), stream, probe.Report{
 		Kind: loadbalance.Server, Status: 200, Message: "the stream ended without an answer in it",
 	})
-	f(mockllm.Always(mockllm.SSE(word), mockllm.Hang()), stream, relay.Report{
+	f(mockllm.Always(mockllm.SSE(word), mockllm.Hang()), stream, probe.Report{
 		Kind: loadbalance.Timeout, Status: 200,
 		Message: "nothing came within 50ms, the limit that settings.stream_idle_timeout_seconds sets",
 	})
-	f(mockllm.Always(mockllm.SSE(word), mockllm.Reset()), stream, relay.Report{
+	f(mockllm.Always(mockllm.SSE(word), mockllm.Reset()), stream, probe.Report{
 		Kind: loadbalance.Network, Status: 200, Message: "the provider broke the connection off in the middle of the answer",
 	})
-	f(mockllm.Always(mockllm.SSE(`{"error":{"message":"overloaded with `+probeKey+`","type":"overloaded_error"}}`)), stream, relay.Report{
+	f(mockllm.Always(mockllm.SSE(`{"error":{"message":"overloaded with `+probeKey+`","type":"overloaded_error"}}`)), stream, probe.Report{
 		Kind: loadbalance.Server, Status: 503,
 		Message: "the provider answered with status 503: overloaded with ***; the trouble is on the provider's side",
 	})
 	// What else a model may be for.
-	f(nil, relay.Test{Model: "m1", Endpoint: dialect.Embeddings}, relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 2}})
-	f(nil, relay.Test{Model: "m1", Endpoint: dialect.Completions}, relay.Report{OK: true, Status: 200, Usage: relay.Usage{Input: 2, Output: 16}})
-	f(nil, relay.Test{Model: "m1", Endpoint: dialect.Moderations}, relay.Report{OK: true, Status: 200})
-	f(nil, relay.Test{Model: "m9", Endpoint: dialect.Embeddings}, relay.Report{
+	f(nil, probe.Test{Model: "m1", Endpoint: dialect.Embeddings}, probe.Report{OK: true, Status: 200, Usage: dialect.Usage{Input: 2}})
+	f(nil, probe.Test{Model: "m1", Endpoint: dialect.Completions}, probe.Report{OK: true, Status: 200, Usage: dialect.Usage{Input: 2, Output: 16}})
+	f(nil, probe.Test{Model: "m1", Endpoint: dialect.Moderations}, probe.Report{OK: true, Status: 200})
+	f(nil, probe.Test{Model: "m9", Endpoint: dialect.Embeddings}, probe.Report{
 		Kind: loadbalance.Model, Status: 404,
 		Message: "the provider answered with status 404: The model `m9` does not exist or you do not have access to it; " +
 			"check the model's name and providers.up.base_url",
 	})
-	unreadable := relay.Report{
+	unreadable := probe.Report{
 		Kind: loadbalance.Server, Status: 200,
 		Message: "what came is no answer to that request; are providers.up.base_url and its backend_type right?",
 	}
 	f(mockllm.Always(mockllm.JSON(200, nil, `{"hello":"world"}`)), plain, unreadable)
 	f(mockllm.Always(mockllm.JSON(200, http.Header{"Content-Type": {"text/html"}}, `<html>`)), plain, unreadable)
-	f(mockllm.Always(mockllm.JSON(200, nil, `{"choices":[]}`)), relay.Test{Model: "m1", Endpoint: dialect.Embeddings}, unreadable)
+	f(mockllm.Always(mockllm.JSON(200, nil, `{"choices":[]}`)), probe.Test{Model: "m1", Endpoint: dialect.Embeddings}, unreadable)
 }
 
 func TestBackendTestsThatCannotBeMade(t *testing.T) {
 	up := mockllm.Start(t, nil)
 	rt := probing{url: up.URL}.open(t).Current()
-	f := func(test relay.Test, want string) {
+	f := func(test probe.Test, want string) {
 		t.Helper()
 		test.Provider, test.Model = "up", "m1"
 		if r := rt.TestBackend(t.Context(), test); r.OK || r.Kind != loadbalance.Caller || r.Message != want {
 			t.Errorf("%+v", r)
 		}
 	}
-	f(relay.Test{Endpoint: dialect.Speech}, "a test of audio/speech would cost too much; send a request to the server instead")
-	f(relay.Test{Endpoint: dialect.Embeddings, Stream: true}, "only a chat can be tested with a streamed answer")
+	f(probe.Test{Endpoint: dialect.Speech}, "a test of audio/speech would cost too much; send a request to the server instead")
+	f(probe.Test{Endpoint: dialect.Embeddings, Stream: true}, "only a chat can be tested with a streamed answer")
 	if up.Count() != 0 {
 		t.Error("the provider was asked")
 	}
@@ -458,9 +456,9 @@ func TestTestBackendTimesOutBeforeContent(t *testing.T) {
 		t.Helper()
 		up := mockllm.Start(t, mockllm.Always(mockllm.Hang()))
 		gw := probing{url: up.URL, provider: withKey, settings: "request_timeout_seconds = 0.5"}.open(t)
-		r := gw.Current().TestBackend(t.Context(), relay.Test{Provider: "up", Model: "m1", Stream: stream})
-		settled(t, r, relay.Report{
-			Model: "m1", Check: relay.CheckedChat, Kind: loadbalance.Timeout,
+		r := gw.Current().TestBackend(t.Context(), probe.Test{Provider: "up", Model: "m1", Stream: stream})
+		settled(t, r, probe.Report{
+			Model: "m1", Check: probe.CheckedChat, Kind: loadbalance.Timeout,
 			Message: "nothing came within 500ms, the limit that providers.up.timeout_seconds sets",
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -471,110 +469,4 @@ func TestTestBackendTimesOutBeforeContent(t *testing.T) {
 	}
 	f(false)
 	f(true)
-}
-
-// changes hands a backend's transitions on.
-type changes struct{ events chan loadbalance.Event }
-
-func (changes) Selected(*relay.Record, *relay.Attempt)  {}
-func (changes) Attempted(*relay.Record, *relay.Attempt) {}
-func (changes) Finished(*relay.Record)                  {}
-func (c changes) BackendChanged(e loadbalance.Event)    { c.events <- e }
-
-// watchedChecks runs a gateway's checks of up:m1 at url; the result waits for the
-// backend to become "healthy" or "unhealthy" and returns the event.
-func watchedChecks(t *testing.T, url string) (become func(state string) loadbalance.Event) {
-	t.Helper()
-	loaded, err := config.Parse("t.toml", fmt.Appendf(nil, `
-[settings]
-health_check_interval_seconds = 0.02
-recovery_check_interval_seconds = 0.02
-health_check_timeout_seconds = 0.2
-[providers.up]
-base_url = %q
-[models.m]
-backends = [{ provider = "up", model = "m1" }]
-`, url), config.Env{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	observer := changes{make(chan loadbalance.Event, 64)} // far more than there are transitions
-	gw, err := relay.New(loaded.Config, relay.Options{Observer: observer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		_ = gw.Run(ctx)
-	}()
-	t.Cleanup(func() {
-		if state, _ := gw.Fleet().Backend("up:m1"); state.Requests != 0 {
-			t.Errorf("checks counted as %d requests", state.Requests)
-		}
-		cancel()
-		<-stopped
-	})
-	return func(state string) loadbalance.Event {
-		t.Helper()
-		for {
-			select {
-			case e := <-observer.events:
-				if e.Subject == loadbalance.Health && e.To == state {
-					return e
-				}
-			case <-ctx.Done():
-				t.Fatalf("the backend did not become %s", state)
-			}
-		}
-	}
-}
-
-// A provider goes wrong and is mended, without a request of a user.
-func TestChecksFollowAProvider(t *testing.T) {
-	f := func(down mockllm.Step, kind loadbalance.Kind) {
-		t.Helper()
-		good := mockllm.Always(list("m1"))
-		s := mockllm.Start(t, good)
-		become := watchedChecks(t, s.URL)
-		if _, err := s.Wait(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
-		s.SetScript(mockllm.Always(down))
-		if e := become("unhealthy"); e.ID != "up:m1" || e.Check != loadbalance.CheckList || e.Kind != kind {
-			t.Errorf("it became unhealthy by %+v", e)
-		}
-		s.SetScript(good)
-		become("healthy")
-	}
-	f(mockllm.JSON(500, nil, "{}"), loadbalance.Server)
-	f(mockllm.Reset(), loadbalance.Network)
-	f(mockllm.Hang(), loadbalance.Timeout)
-	f(mockllm.JSON(401, nil, "{}"), loadbalance.Auth)
-	f(list("m2"), loadbalance.Model)
-}
-
-// Where there is no list, connections are what tells.
-func TestChecksFollowAProviderWithoutAList(t *testing.T) {
-	noList := mockllm.Always(mockllm.JSON(404, nil, "{}"))
-	s := mockllm.Start(t, noList)
-	become := watchedChecks(t, s.URL)
-	if _, err := s.Wait(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	if e := become("unhealthy"); e.Kind != loadbalance.Network {
-		t.Errorf("it became unhealthy by %+v", e)
-	}
-	again, err := net.Listen("tcp", strings.TrimPrefix(s.URL, "http://"))
-	if err != nil {
-		t.Skipf("the address was taken meanwhile: %v", err)
-	}
-	back, err := mockllm.Open(mockllm.Options{Listener: again, Script: noList})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer back.Close()
-	become("healthy")
 }

@@ -1,4 +1,4 @@
-package relay
+package probe
 
 import (
 	"context"
@@ -40,7 +40,7 @@ type question struct {
 }
 
 // chat sends one short message and reads the whole answer.
-func (p *probe) chat(ctx context.Context, q question) result {
+func (p *Probe) chat(ctx context.Context, q question) result {
 	r := p.ask(ctx, q)
 	if q.endpoint == dialect.Chat && r.Status == http.StatusBadRequest && r.param == "max_tokens" {
 		q.newLimit = true
@@ -51,7 +51,7 @@ func (p *probe) chat(ctx context.Context, q question) result {
 }
 
 // ask makes the call.
-func (p *probe) ask(ctx context.Context, q question) result {
+func (p *Probe) ask(ctx context.Context, q question) result {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w := &watch{cancel: cancel}
@@ -86,7 +86,7 @@ func (p *probe) ask(ctx context.Context, q question) result {
 const greeting = "Hi"
 
 // encode puts the chat into the provider's format.
-func (p *probe) encode(ctx context.Context, q question) (*http.Request, error) {
+func (p *Probe) encode(ctx context.Context, q question) (*http.Request, error) {
 	limit := "max_tokens"
 	if q.newLimit {
 		limit = "max_completion_tokens"
@@ -120,7 +120,7 @@ func (q *question) meta() *dialect.Meta {
 }
 
 // readWhole reads an answer that is one JSON text.
-func (p *probe) readWhole(ctx context.Context, resp *http.Response, q question) result {
+func (p *Probe) readWhole(ctx context.Context, resp *http.Response, q question) result {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxList+1))
 	switch {
 	case err != nil:
@@ -138,7 +138,7 @@ func (p *probe) readWhole(ctx context.Context, resp *http.Response, q question) 
 }
 
 // unreadable is the result of a 2xx that holds an error or no answer.
-func (p *probe) unreadable(err error, h http.Header) result {
+func (p *Probe) unreadable(err error, h http.Header) result {
 	if fault, ok := errors.AsType[*apierror.Error](err); ok {
 		return p.faulted(CheckedChat, fault, h)
 	}
@@ -156,16 +156,16 @@ type answered struct {
 }
 
 // readStream reads a streamed answer to its end.
-func (p *probe) readStream(ctx context.Context, resp *http.Response, a *answered) result {
+func (p *Probe) readStream(ctx context.Context, resp *http.Response, a *answered) result {
 	events := sse.NewReader(resp.Body, maxList)
-	expectBare(events, a.dec)
+	dialect.ReadBare(events, a.dec)
 	for {
 		ev, err := events.Next()
 		if err != nil {
 			return p.streamEnded(ctx, a, err)
 		}
 		var state dialect.State
-		a.buf, state, err = decode(a.dec, a.buf[:0], ev)
+		a.buf, state, err = dialect.Feed(a.dec, a.buf[:0], ev)
 		switch {
 		case err != nil:
 			r := p.unreadable(err, resp.Header)
@@ -183,7 +183,7 @@ func (p *probe) readStream(ctx context.Context, resp *http.Response, a *answered
 }
 
 // streamEnded judges a stream that stopped without saying that it is over.
-func (p *probe) streamEnded(ctx context.Context, a *answered, err error) result {
+func (p *Probe) streamEnded(ctx context.Context, a *answered, err error) result {
 	if a.dec.Finished() && context.Cause(ctx) == nil {
 		return p.streamed(a)
 	}
@@ -201,14 +201,14 @@ func (p *probe) streamEnded(ctx context.Context, a *answered, err error) result 
 }
 
 // streamed is the result of a stream that came to its end.
-func (p *probe) streamed(a *answered) result {
+func (p *Probe) streamed(a *answered) result {
 	if a.first == 0 {
 		return p.failed(CheckedChat, loadbalance.Server, "the stream ended without an answer in it")
 	}
 	r := p.passed(CheckedChat)
 	r.FirstContent, r.Usage = a.first, a.dec.Usage()
 	if r.Usage.IsZero() {
-		r.Usage = Usage{Input: tokens(len(greeting)), Output: tokens(a.dec.TextBytes()), Estimated: true}
+		r.Usage = dialect.Usage{Input: dialect.Tokens(len(greeting)), Output: dialect.Tokens(a.dec.TextBytes()), Estimated: true}
 	}
 	return r
 }

@@ -1,4 +1,4 @@
-package relay
+package probe
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func (p *patience) Error() string {
 }
 
 // broken is the result of a connection that failed.
-func (p *probe) broken(ctx context.Context, check string, err error) result {
+func (p *Probe) broken(ctx context.Context, check string, err error) result {
 	cause := context.Cause(ctx)
 	var limit *patience
 	switch {
@@ -40,7 +40,7 @@ func (p *probe) broken(ctx context.Context, check string, err error) result {
 		return p.failed(check, loadbalance.Network, "%s", p.unreachable(err))
 	case errors.As(cause, &limit):
 		return p.failed(check, loadbalance.Timeout, "%v", limit)
-	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, errTotal):
+	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, errHandshake):
 		return p.failed(check, loadbalance.Timeout, "nothing came in time")
 	default:
 		return p.failed(check, loadbalance.Cancelled, "the check was cancelled")
@@ -48,7 +48,7 @@ func (p *probe) broken(ctx context.Context, check string, err error) result {
 }
 
 // unreachable says why there is no connection, and what to look at.
-func (p *probe) unreachable(err error) string {
+func (p *Probe) unreachable(err error) string {
 	host := p.up.Base.Host
 	var (
 		name      *net.DNSError
@@ -74,13 +74,13 @@ func (p *probe) unreachable(err error) string {
 }
 
 // refused is the result of an answer with a status that is not 2xx.
-func (p *probe) refused(check string, resp *http.Response) result {
+func (p *Probe) refused(check string, resp *http.Response) result {
 	fault, _ := p.up.Fault(resp)
 	return p.faulted(check, fault, resp.Header)
 }
 
 // faulted is the result of an error that the provider reported.
-func (p *probe) faulted(check string, fault *apierror.Error, h http.Header) result {
+func (p *Probe) faulted(check string, fault *apierror.Error, h http.Header) result {
 	kind := upstream.Kind(fault.Status)
 	id := p.up.Provider.ID
 	said := fmt.Sprintf("the provider answered with status %d: %s", fault.Status, fault.Message)
@@ -118,7 +118,7 @@ const longestMessage = 600
 // masked makes a text fit to be shown: one line of bounded length, and without
 // what is secret about the provider, its key and the values of its headers,
 // whichever the other side may have echoed.
-func (p *probe) masked(text string) string {
+func (p *Probe) masked(text string) string {
 	text = p.up.Hide(text)
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }), " ")
 	if runes := []rune(text); len(runes) > longestMessage {

@@ -16,6 +16,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/core/config"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
+	"github.com/PPKunOfficial/berry-api/relay/probe"
 )
 
 // open builds a gateway whose provider "up" serves m1 and m2.
@@ -169,8 +170,8 @@ func TestConnectOverTLS(t *testing.T) {
 	p := openProber(t, up.URL)
 	f := func(kind loadbalance.CheckKind, want loadbalance.Kind, message string) {
 		t.Helper()
-		one := &probe{up: p.g.Current().upstreams["up"], start: time.Now()}
-		r := one.run(t.Context(), loadbalance.Check{Kind: kind, Group: "up", IDs: []string{"up:m1"}}, &p.g.uses)[0]
+		one := probe.New(p.g.Current().upstreams["up"], &p.g.Current().Config.Settings)
+		r := one.Check(t.Context(), kind, probe.Models{Listed: []string{"m1"}, Chatted: []string{"m1"}})
 		if r.Kind != want || r.OK != (want == loadbalance.Success) || !strings.Contains(r.Message, message) {
 			t.Errorf("%v: %+v", kind, r)
 		}

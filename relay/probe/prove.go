@@ -1,4 +1,4 @@
-package relay
+package probe
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 
 // chats tries each model in turn until one fails. Without a model there is
 // only the connection to try.
-func (p *probe) chats(ctx context.Context, models []string) result {
+func (p *Probe) chats(ctx context.Context, models []string) result {
 	if len(models) == 0 {
 		r := p.connect(ctx)
 		if r.OK {
@@ -17,7 +17,7 @@ func (p *probe) chats(ctx context.Context, models []string) result {
 	}
 	var r result
 	for _, m := range models {
-		if r, _ = p.prove(ctx, m, new(use)); !r.OK {
+		if r, _ = p.prove(ctx, m, new(Use)); !r.OK {
 			break
 		}
 	}
@@ -29,7 +29,7 @@ func (p *probe) chats(ctx context.Context, models []string) result {
 // It goes on from what the model refuses, not from what fails: a model that makes
 // vectors says so of a chat. If none is answered the first one's result counts,
 // with which a refused question passes where the model was seen to answer such.
-func (p *probe) prove(ctx context.Context, model string, u *use) (r result, ok bool) {
+func (p *Probe) prove(ctx context.Context, model string, u *Use) (r result, ok bool) {
 	for _, e := range u.probes() {
 		if !p.up.Dialect.Serves(e) {
 			continue
@@ -39,7 +39,7 @@ func (p *probe) prove(ctx context.Context, model string, u *use) (r result, ok b
 			r, ok = one, true
 		}
 		if one.OK {
-			note(&u.served, e)
+			u.Served(e)
 		}
 		if one.OK || !refusal(one.Status) {
 			break
