@@ -82,7 +82,7 @@ func onSecureClock(t *testing.T, settings string, secure *tls.Config, f func(t *
 			t.Cleanup(func() { _ = ours.Close() })
 			return &peer{t, ours, bufio.NewReader(ours), time.Now(), &trickling}
 		})
-		l.cancel()
+		l.cancel(nil)
 		_ = l.server.Close()
 		if err := <-done; err != nil {
 			t.Error(err)

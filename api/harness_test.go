@@ -243,7 +243,13 @@ func (b *berry) chat(token, body string) answer {
 // open sends a chat request and leaves the answer's body to the test.
 func (b *berry) open(body string) *http.Response {
 	b.t.Helper()
-	r, err := http.NewRequest(http.MethodPost, b.url+"/v1/chat/completions", strings.NewReader(body))
+	return b.post("/v1/chat/completions", body)
+}
+
+// post is open for any route.
+func (b *berry) post(path, body string) *http.Response {
+	b.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, b.url+path, strings.NewReader(body))
 	if err != nil {
 		b.t.Fatal(err)
 	}

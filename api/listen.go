@@ -34,7 +34,7 @@ type listener struct {
 	name   string // what it serves: "api", "admin" or "all"
 	secure bool   // TLS
 	server *http.Server
-	cancel context.CancelFunc // ends the contexts of all its requests
+	cancel context.CancelCauseFunc // ends the contexts of all its requests
 }
 
 // Listen opens the addresses of the configuration, and the log file, so that
@@ -82,7 +82,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		for _, l := range opened {
 			_ = l.Close()
-			l.cancel()
+			l.cancel(nil)
 		}
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *Server) Listen() error {
 }
 
 func (s *Server) newListener(name string, l net.Listener, handler http.Handler, secure bool) *listener {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	out := &listener{Listener: l, name: name, secure: secure, cancel: cancel}
 	out.server = &http.Server{
 		Handler:           handler,

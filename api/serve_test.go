@@ -412,33 +412,6 @@ func TestF18StopsUnderStreams(t *testing.T) {
 	}
 }
 
-func TestDrainCancelsStragglers(t *testing.T) {
-	b := start(t, setup{
-		one: hanging(make(chan struct{})),
-	})
-	// The grace is read when the drain begins.
-	short := b.load(setup{})
-	short.Config.Settings.ShutdownGraceSeconds = 0.05
-	if err := b.srv.Reload(short); err != nil {
-		t.Fatal(err)
-	}
-	res, _ := b.stream()
-	if err := b.stop(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
-	if rest, err := io.ReadAll(res.Body); err == nil && strings.Contains(string(rest), `"finish_reason":"stop"`) {
-		t.Errorf("a cut stream looks whole: %q", rest)
-	}
-	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if _, err := b.one.Requests()[0].WaitLeft(limit); err != nil {
-		t.Errorf("the upstream call goes on: %v", err)
-	}
-	if lines := b.lines("Backend selected"); len(lines) != 1 {
-		t.Errorf("%+v", lines)
-	}
-}
-
 func TestLogFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "logs", "berry-api.log")
 	b := start(t, setup{settings: "log_file = \"" + path + "\"\nlog_format = \"console\"\n"})

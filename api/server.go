@@ -151,15 +151,26 @@ func (s *Server) drain() {
 	var all sync.WaitGroup
 	for _, l := range s.listeners {
 		all.Go(func() {
-			if err := l.server.Shutdown(limit); err != nil {
-				l.cancel() // the requests' contexts, and with them the upstream calls
-				_ = l.server.Close()
+			if l.server.Shutdown(limit) != nil {
+				l.stop()
 			}
-			l.cancel()
+			l.cancel(nil)
 		})
 	}
 	all.Wait()
 	s.join()
+}
+
+// farewell is how long the clients of requests that are ended may take to be told.
+const farewell = time.Second
+
+// stop ends the requests that are left, and with them their upstream calls.
+func (l *listener) stop() {
+	l.cancel(relay.ErrStopping)
+	limit, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	_ = l.server.Shutdown(limit) // nothing is accepted any more; it waits until they are told
+	_ = l.server.Close()
 }
 
 // joinLimit is how long requests that were cancelled may take to notice.

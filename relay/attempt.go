@@ -129,8 +129,7 @@ func (x *exchange) book(c *call, u Usage) {
 func (x *exchange) broken(c *call) verdict {
 	kind := brokenKind(c.ctx)
 	if kind == loadbalance.Cancelled {
-		x.clientLeft = true
-		return verdict{kind: kind}
+		return x.cancelled()
 	}
 	return verdict{kind: kind, err: clientError(kind, nil, 0)}
 }

@@ -123,8 +123,8 @@ func (x *exchange) lastWord(v verdict) *apierror.Error {
 // next decides on another attempt after one that failed. It may wait; it is
 // false when the failure is the last word.
 func (x *exchange) next(l *loadbalance.Lease, v verdict) (try, bool) {
-	if x.left() {
-		return try{}, false // nobody is there to be answered
+	if x.left() || x.stopping() {
+		return try{}, false // nobody is there to be answered, or to answer
 	}
 	if v.tooLong {
 		return x.contextFallback()

@@ -85,12 +85,14 @@ func (x *exchange) pass(c *call, resp *http.Response, p []byte) bool {
 // them, and a file without its end must not look whole: Serve breaks the
 // client's connection.
 func (x *exchange) cutOff(kind loadbalance.Kind) verdict {
-	if kind == loadbalance.Cancelled {
-		x.clientLeft = true
-		return verdict{kind: kind}
-	}
 	why := "the provider broke the answer off"
-	if kind == loadbalance.Timeout {
+	switch kind {
+	case loadbalance.Cancelled:
+		if v := x.cancelled(); v.err == nil {
+			return v
+		}
+		why = "the gateway is being stopped"
+	case loadbalance.Timeout:
 		why = "the provider fell silent in the middle of the answer"
 	}
 	x.rec.Error = apierror.New(apierror.StreamInterrupted, "%s; it is not complete", why)

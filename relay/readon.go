@@ -45,6 +45,10 @@ func (x *exchange) watchClient(cancel context.CancelCauseFunc) (stop func()) {
 		if over {
 			return
 		}
+		if x.stopping() { // the client is there, and told
+			cancel(ErrStopping)
+			return
+		}
 		if x.g.readingOn.Add(1) > readOnMost {
 			x.g.readingOn.Add(-1)
 			cancel(errGone)
@@ -67,7 +71,9 @@ func (x *exchange) watchClient(cancel context.CancelCauseFunc) (stop func()) {
 }
 
 // left reports whether the client has gone.
-func (x *exchange) left() bool { return x.clientLeft || x.r.Context().Err() != nil }
+func (x *exchange) left() bool {
+	return x.clientLeft || x.r.Context().Err() != nil && !x.stopping()
+}
 
 // watched tells the gate of each sign of life from the upstream, and bounds
 // what is read on for a client that has gone.

@@ -89,9 +89,21 @@ func (p *pump) ended(err error) verdict {
 		kind = brokenKind(p.c.ctx)
 	}
 	if kind == loadbalance.Cancelled {
-		return p.left()
+		return p.cancelled()
 	}
 	return p.interrupted(kind)
+}
+
+// cancelled ends a stream that was ended from outside.
+func (p *pump) cancelled() verdict {
+	if !p.x.stopping() {
+		return p.left()
+	}
+	v := p.x.cancelled()
+	if p.x.rec.Committed {
+		return p.frame(v.kind, v.err)
+	}
+	return v
 }
 
 // left ends a stream whose client has gone.

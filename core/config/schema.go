@@ -45,7 +45,7 @@ type Settings struct {
 	CircuitBreakerFailureThreshold int     `toml:"circuit_breaker_failure_threshold" default:"5" min:"1" max:"1000" doc:"Consecutive failures that open a backend's breaker."`
 	CircuitBreakerTimeoutSeconds   Seconds `toml:"circuit_breaker_timeout_seconds" default:"60" min:"0.01" max:"86400" doc:"How long an open breaker lets nothing through before one trial. When a model has nothing else left, a request a second is a trial."`
 
-	ShutdownGraceSeconds   Seconds `toml:"shutdown_grace_seconds" default:"30" min:"0" max:"3600" doc:"How long requests may go on after the server was told to stop."`
+	ShutdownGraceSeconds   Seconds `toml:"shutdown_grace_seconds" default:"30" min:"0" max:"3600" doc:"How long requests may go on after the server was told to stop. Those that are left then get a 503, or an error at the end of their stream."`
 	StreamKeepaliveSeconds Seconds `toml:"stream_keepalive_seconds" default:"15" min:"0" max:"3600" doc:"A comment line is sent when an open stream is silent for this long. 0 turns it off."`
 	StreamResume           string  `toml:"stream_resume" default:"off" enum:"off|replay" doc:"What to do when a stream breaks after content: end it with an error (off), or run the request again on another backend and go on where the text stopped (replay)."`
 	OnClientDisconnect     string  `toml:"on_client_disconnect" default:"cancel" enum:"cancel|finish" doc:"When the client leaves: cancel the upstream call, or read on in the background, within bounds, to learn the usage (finish)."`
