@@ -44,9 +44,7 @@ const clockConfig = `
 [providers.one]
 base_url = "http://127.0.0.1:1"
 [models.pool]
-[[models.pool.backends]]
-provider = "one"
-model = "up-1"
+backends = [{ provider = "one", model = "up-1" }]
 [users.boss]
 token = "` + clockToken + `"
 tags = ["admin"]

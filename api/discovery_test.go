@@ -26,10 +26,7 @@ base_url = "%[2]s"
 api_key = "` + keyTwo + `"
 discover = true
 [models.pool]
-name = "pool"
-[[models.pool.backends]]
-provider = "one"
-model = "up-1"
+backends = [{ provider = "one", model = "up-1" }]
 
 [users.ann]
 token = "` + annToken + `"

@@ -70,9 +70,7 @@ base_url = "%[1]s"
 [providers.two]
 base_url = "%[2]s"
 [models.m]
-[[models.m.backends]]
-provider = "a-b"
-model = "org/x:free"
+backends = [{ provider = "a-b", model = "org/x:free" }]
 [users.boss]
 token = "` + adminToken + `"
 tags = ["admin"]

@@ -121,8 +121,16 @@ func start(t *testing.T, s setup) *berry {
 	if s.options != nil {
 		s.options(&o)
 	}
+	b.serve(b.load(s), o)
+	return b
+}
+
+// serve runs a server, for as long as the test.
+func (b *berry) serve(cfg *config.Loaded, o api.Options) {
+	t := b.t
+	t.Helper()
 	var err error
-	if b.srv, err = api.New(b.load(s), o); err != nil {
+	if b.srv, err = api.New(cfg, o); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.srv.Listen(); err != nil {
@@ -145,7 +153,6 @@ func start(t *testing.T, s setup) *berry {
 			t.Error("the log holds a secret")
 		}
 	})
-	return b
 }
 
 // load makes the configuration of a setup.

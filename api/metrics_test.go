@@ -165,9 +165,7 @@ base_url = "%[1]s"
 base_url = "%[2]s"
 [models.m]
 name = "a\"b\\c"
-[[models.m.backends]]
-provider = "o\"d\\d"
-model = "x}\"{,\n"
+backends = [{ provider = "o\"d\\d", model = "x}\"{,\n" }]
 [users."u\"ser"]
 token = "` + annToken + `"
 [users."u\"ser".rate_limit]
@@ -208,11 +206,8 @@ base_url = "%[1]s"
 [providers.two]
 base_url = "%[2]s"
 [models.pool]
-name = "pool"
 strategy = "failover"
-[[models.pool.backends]]
-provider = "two"
-model = "up-2"
+backends = [{ provider = "two", model = "up-2" }]
 [users.ann]
 token = "` + annToken + `"
 `

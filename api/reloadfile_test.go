@@ -31,29 +31,7 @@ func startFile(t *testing.T, env config.Env, one, two mockllm.Script) (*berry, s
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.srv, err = api.New(cfg, api.Options{Stdout: b.log}); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.srv.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	b.url = "http://" + b.srv.Addr().String()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- b.srv.Run(ctx) }()
-	b.stop = sync.OnceValue(func() error {
-		cancel()
-		return <-done
-	})
-	t.Cleanup(func() {
-		if err := b.stop(); err != nil {
-			t.Errorf("Run: %v", err)
-		}
-		http.DefaultClient.CloseIdleConnections()
-		if strings.Contains(b.log.String(), canary) {
-			t.Error("the log holds a secret")
-		}
-	})
+	b.serve(cfg, api.Options{Stdout: b.log})
 	return b, path
 }
 

@@ -32,10 +32,7 @@ func TestStatusRoutes(t *testing.T) {
 func TestHealthFollowsTheModels(t *testing.T) {
 	const second = `
 [models.other]
-name = "other"
-[[models.other.backends]]
-provider = "two"
-model = "up-2"
+backends = [{ provider = "two", model = "up-2" }]
 `
 	const first = `
 [providers.one]
@@ -44,10 +41,7 @@ base_url = "%[1]s"
 base_url = "%[2]s"
 enabled = false
 [models.pool]
-name = "pool"
-[[models.pool.backends]]
-provider = "one"
-model = "up-1"
+backends = [{ provider = "one", model = "up-1" }]
 `
 	b := start(t, setup{config: first + second})
 	wantJSON(t, b.ask("GET", "/health", ""), 200, `{"status":"degraded","timestamp":"TIME","version":"1.2.3","uptime_seconds":0,
@@ -124,10 +118,7 @@ func TestModels(t *testing.T) {
 func TestModelsByTags(t *testing.T) {
 	b := start(t, setup{config: usual + `
 [models.gold]
-[[models.gold.backends]]
-provider = "two"
-model = "up-2"
-tags = ["gold"]
+backends = [{ provider = "two", model = "up-2", tags = ["gold"] }]
 [users.plain]
 token = "berry-canary-11-basic"
 tags = ["basic"]

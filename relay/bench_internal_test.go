@@ -144,26 +144,15 @@ func BenchmarkPlain(b *testing.B) {
 // benchGateway is a gateway whose model m has one backend that answers as tr does.
 func benchGateway(b testing.TB, backendType string, tr http.RoundTripper) (*Gateway, *Runtime) {
 	b.Helper()
-	loaded, err := config.Parse("bench.toml", []byte(fmt.Sprintf(`
+	g := gatewayOf(b, fmt.Sprintf(`
 [providers.up]
 base_url = "http://127.0.0.1:1"
 backend_type = %q
 [models.m]
-name = "m"
-[[models.m.backends]]
-provider = "up"
-model = "m1"
+backends = [{ provider = "up", model = "m1" }]
 [users.bench]
-name = "bench"
 token = "token-of-the-benchmark"
-`, backendType)), config.Env{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	g, err := New(loaded.Config, Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
+`, backendType))
 	g.burst = 0 // it is the work that counts
 	rt := g.Current()
 	rt.upstreams["up"].Transport = tr

@@ -17,22 +17,14 @@ import (
 // administrator's requests choose the provider of each turn.
 const mixed = `
 [models.mix]
-name = "mix"
-[[models.mix.backends]]
-provider = "openai"
-model = "gpt-up"
-[[models.mix.backends]]
-provider = "claude"
-model = "claude-up"
-[[models.mix.backends]]
-provider = "gemini"
-model = "gemini-3-pro"
-[[models.mix.backends]]
-provider = "azure"
-model = "azure-up"
+backends = [
+	{ provider = "openai", model = "gpt-up" },
+	{ provider = "claude", model = "claude-up" },
+	{ provider = "gemini", model = "gemini-3-pro" },
+	{ provider = "azure", model = "azure-up" },
+]
 
 [users.test]
-name = "test"
 token = "sk-test-1-long-enough"
 tags = ["admin"]
 `

@@ -16,9 +16,7 @@ import (
 
 const azureModels = `
 [models.az]
-[[models.az.backends]]
-provider = "u1"
-model = "my dep/1"
+backends = [{ provider = "u1", model = "my dep/1" }]
 [users.test]
 token = "` + userToken + `"
 `

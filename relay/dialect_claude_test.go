@@ -19,27 +19,17 @@ import (
 
 const claudeModels = `
 [models.claude-x]
-[[models.claude-x.backends]]
-provider = "u1"
-model = "claude-sonnet-4-5"
+backends = [{ provider = "u1", model = "claude-sonnet-4-5" }]
 [models.claude-new]
-[[models.claude-new.backends]]
-provider = "u1"
-model = "claude-opus-4-7"
+backends = [{ provider = "u1", model = "claude-opus-4-7" }]
 [models.pool]
 strategy = "failover"
-[[models.pool.backends]]
-provider = "u1"
-model = "claude-sonnet-4-5"
-priority = 1
-[[models.pool.backends]]
-provider = "u2"
-model = "claude-sonnet-4-5"
-priority = 2
+backends = [
+	{ provider = "u1", model = "claude-sonnet-4-5", priority = 1 },
+	{ provider = "u2", model = "claude-sonnet-4-5", priority = 2 },
+]
 [models.gpt-a]
-[[models.gpt-a.backends]]
-provider = "u1"
-model = "claude-sonnet-4-5"
+backends = [{ provider = "u1", model = "claude-sonnet-4-5" }]
 [users.test]
 token = "` + userToken + `"
 `

@@ -24,25 +24,16 @@ func toGemini(_ string, p *config.Provider) {
 
 const geminiModels = `
 [models.gemini-x]
-name = "gemini-x"
-[[models.gemini-x.backends]]
-provider = "u1"
-model = "gemini-3-flash"
+backends = [{ provider = "u1", model = "gemini-3-flash" }]
 
 [models.pool]
-name = "pool"
 strategy = "failover"
-[[models.pool.backends]]
-provider = "u1"
-model = "gemini-3-flash"
-priority = 1
-[[models.pool.backends]]
-provider = "u2"
-model = "gemini-2.5-flash"
-priority = 2
+backends = [
+	{ provider = "u1", model = "gemini-3-flash", priority = 1 },
+	{ provider = "u2", model = "gemini-2.5-flash", priority = 2 },
+]
 
 [users.test]
-name = "test"
 token = "sk-test-1-long-enough"
 `
 

@@ -20,15 +20,11 @@ func TestDiscoveredModels(t *testing.T) {
 [models.off]
 name = "hidden"
 enabled = false
-[[models.off.backends]]
-provider = "u1"
-model = "m"
+backends = [{ provider = "u1", model = "m" }]
 [models.short]
 name = "shown"
 aliases = ["also"]
-[[models.short.backends]]
-provider = "u1"
-model = "m"
+backends = [{ provider = "u1", model = "m" }]
 `)
 	s.ids = []string{"u1", "u2"}
 	b := start(t, s)
@@ -67,26 +63,14 @@ model = "m"
 func TestDiscoveredBackendsAreKnown(t *testing.T) {
 	s := discovering(0, `
 [models.a]
-[[models.a.backends]]
-provider = "u1"
-model = "closed"
-tags = ["x", "premium"]
-input_price = 2.0
+backends = [{ provider = "u1", model = "closed", tags = ["x", "premium"], input_price = 2.0 }]
 [models.b]
-[[models.b.backends]]
-provider = "u1"
-model = "closed"
-tags = ["y", "x"]
-billing_mode = "per_request"
-[[models.b.backends]]
-provider = "u1"
-model = "open"
-tags = ["x"]
+backends = [
+	{ provider = "u1", model = "closed", tags = ["y", "x"], billing_mode = "per_request" },
+	{ provider = "u1", model = "open", tags = ["x"] },
+]
 [models.c]
-[[models.c.backends]]
-provider = "u1"
-model = "open"
-request_price = 0.5
+backends = [{ provider = "u1", model = "open", request_price = 0.5 }]
 [users.test]
 token = "`+userToken+`"
 tags = ["other"]

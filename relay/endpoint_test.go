@@ -27,24 +27,15 @@ import (
 // Gemini's, c Claude's.
 const endpointModels = usual + `
 [models.emb-g]
-name = "emb-g"
 backends = [{ provider = "g", model = "gemini-embedding-001" }]
 [models.claude-x]
-name = "claude-x"
 backends = [{ provider = "c", model = "claude-up" }]
 [models.both]
-name = "both"
 strategy = "failover"
-[[models.both.backends]]
-provider = "c"
-model = "claude-up"
-priority = 1
-tags = ["c-only"]
-[[models.both.backends]]
-provider = "u2"
-model = "gpt-b-up"
-priority = 2
-tags = ["u-only"]
+backends = [
+	{ provider = "c", model = "claude-up", priority = 1, tags = ["c-only"] },
+	{ provider = "u2", model = "gpt-b-up", priority = 2, tags = ["u-only"] },
+]
 [models.reverse]
 strategy = "failover"
 backends = [{ provider = "u2", model = "gpt-b-up", priority = 1 }, { provider = "c", model = "claude-up", priority = 2 }]
@@ -353,26 +344,18 @@ func (b *berry) postAs(token string, e dialect.Endpoint, body string) (int, stri
 func TestContextFallbackByEndpoint(t *testing.T) {
 	const models = `
 [models.texts]
-name = "texts"
 context_fallback = "longer"
 backends = [{ provider = "u1", model = "up" }]
 [models.longer]
-name = "longer"
 strategy = "failover"
-[[models.longer.backends]]
-provider = "c"
-model = "claude-up"
-priority = 1
-[[models.longer.backends]]
-provider = "u2"
-model = "up"
-priority = 2
+backends = [
+	{ provider = "c", model = "claude-up", priority = 1 },
+	{ provider = "u2", model = "up", priority = 2 },
+]
 [models.short]
-name = "short"
 context_fallback = "chats"
 backends = [{ provider = "u1", model = "up" }]
 [models.chats]
-name = "chats"
 backends = [{ provider = "c", model = "claude-up" }]
 [users.test]
 token = "sk-test-1-long-enough"
@@ -527,12 +510,12 @@ func TestUnofferedByTheOthers(t *testing.T) {
 // it is asked, and may be tried again as if they were not there.
 func TestUnofferedByMany(t *testing.T) {
 	var models strings.Builder
-	models.WriteString("[models.many]\nname = \"many\"\nstrategy = \"failover\"\n")
+	models.WriteString("[models.many]\nstrategy = \"failover\"\nbackends = [\n")
 	const most = 6
 	for i := range most {
-		fmt.Fprintf(&models, "[[models.many.backends]]\nprovider = \"u1\"\nmodel = \"up-%d\"\npriority = %[1]d\n", i+1)
+		fmt.Fprintf(&models, "\t{ provider = \"u1\", model = \"up-%d\", priority = %[1]d },\n", i+1)
 	}
-	models.WriteString("[users.test]\ntoken = \"sk-test-1-long-enough\"\n")
+	models.WriteString("]\n[users.test]\ntoken = \"sk-test-1-long-enough\"\n")
 	last := []byte(`"up-6"`)
 	var failed atomic.Bool
 	b := start(t, setup{ids: []string{"u1"}, toml: models.String(), scripts: one(func(r *mockllm.Seen) []mockllm.Step {

@@ -216,12 +216,10 @@ func TestS12ContextLength(t *testing.T) {
 	}
 	b.attempts(1, 0)
 
-	long := strings.Replace(usual, `name = "gpt-a"`, "name = \"gpt-a\"\ncontext_fallback = \"long\"", 1) + `
+	long := strings.Replace(usual, "[models.gpt-a]", "[models.gpt-a]\ncontext_fallback = \"long\"", 1) + `
 [models.long]
 name = "gpt-long"
-[[models.long.backends]]
-provider = "u2"
-model = "gpt-long-up"
+backends = [{ provider = "u2", model = "gpt-long-up" }]
 `
 	b = start(t, setup{toml: long, scripts: two(always(mockllm.JSON(400, nil, tooLong)), good60)})
 	a := b.post(ask("gpt-a", askStream))

@@ -6,28 +6,19 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/PPKunOfficial/berry-api/core/config"
 )
 
 // The whole pipe in front of Google's own layer of OpenAI's format: what official
 // SDKs need of a stream with tool calls reaches the client.
 func TestGooglesLayer(t *testing.T) {
-	loaded, err := config.Parse("google.toml", []byte(`
+	g := gatewayOf(t, `
 [providers.up]
 base_url = "https://generativelanguage.googleapis.com/v1beta/openai"
 [models.m]
 backends = [ { provider = "up", model = "gemini" } ]
 [users.ann]
 token = "token-of-this-test-of-google"
-`), config.Env{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := New(loaded.Config, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+`)
 	const chunk = `{"id":"x","object":"chat.completion.chunk","created":1,"model":"gemini","choices":[`
 	rt := g.Current()
 	rt.upstreams["up"].Transport = canned{[]string{

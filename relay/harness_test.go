@@ -66,25 +66,16 @@ type setup struct {
 // u1 before u2.
 const usual = `
 [models.gpt-a]
-name = "gpt-a"
-[[models.gpt-a.backends]]
-provider = "u1"
-model = "gpt-a-up"
+backends = [{ provider = "u1", model = "gpt-a-up" }]
 
 [models.pool]
-name = "pool"
 strategy = "failover"
-[[models.pool.backends]]
-provider = "u1"
-model = "gpt-a-up"
-priority = 1
-[[models.pool.backends]]
-provider = "u2"
-model = "gpt-b-up"
-priority = 2
+backends = [
+	{ provider = "u1", model = "gpt-a-up", priority = 1 },
+	{ provider = "u2", model = "gpt-b-up", priority = 2 },
+]
 
 [users.test]
-name = "test"
 token = "sk-test-1-long-enough"
 `
 

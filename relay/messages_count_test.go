@@ -76,7 +76,7 @@ func TestCountsAreNoVerdict(t *testing.T) {
 	overloaded := mockllm.JSON(500, nil, mockllm.ClaudeFault("api_error", "no"))
 	b := start(t, setup{
 		toml: strings.Replace(strings.Replace(claudeModels, "[models.claude-x]", "[models.claude-x]\nstrategy = \"failover\"", 1),
-			`model = "claude-sonnet-4-5"`, "model = \"claude-sonnet-4-5\"\nrequest_price = 1.0", 1),
+			`model = "claude-sonnet-4-5"`, `model = "claude-sonnet-4-5", request_price = 1.0`, 1),
 		provider: func(id string, p *config.Provider) { speakClaude(id, p); p.MaxRetries = 0 },
 		settings: func(s *config.Settings) { s.CircuitBreakerFailureThreshold = 3 },
 	})

@@ -96,15 +96,12 @@ func TestTooLongTwice(t *testing.T) {
 	long := always(mockllm.JSON(400, nil, mockllm.Fault("too long", "invalid_request_error", "messages", "context_length_exceeded")))
 	b := startFormatsOf(t, usual+`
 [models.short]
-name = "short"
 context_fallback = "longer"
 backends = [ { provider = "u1", model = "m" } ]
 [models.longer]
-name = "longer"
 context_fallback = "longest"
 backends = [ { provider = "u2", model = "m" } ]
 [models.longest]
-name = "longest"
 backends = [ { provider = "c", model = "claude-up" } ]
 `, map[string]mockllm.Script{"u1": long, "u2": long, "c": always(mockllm.JSON(200, nil, mockllm.ClaudeMessage(`[{"type":"text","text":"from c"}]`, "end_turn")))})
 	a := b.postTo(dialect.Messages, say("short", ""))

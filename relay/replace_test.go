@@ -14,7 +14,7 @@ func TestReloadKeepsTheUsualUsage(t *testing.T) {
 	const reply = `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},` +
 		`"finish_reason":"stop"}],"usage":{"prompt_tokens":90000,"completion_tokens":10,"total_tokens":90010}}`
 	b := start(t, setup{
-		toml:    usual + "[models.priced]\n[[models.priced.backends]]\nprovider = \"u1\"\nmodel = \"m\"\ninput_price = 2.0\n",
+		toml:    usual + "[models.priced]\nbackends = [{ provider = \"u1\", model = \"m\", input_price = 2.0 }]\n",
 		scripts: map[string]mockllm.Script{"u1": mockllm.Always(mockllm.JSON(200, nil, reply))},
 	})
 	cost := func() float64 {

@@ -20,26 +20,16 @@ import (
 // withOthers is usual with a model that goes round, and with a second user.
 const withOthers = usual + `
 [models.round]
-name = "round"
 strategy = "round_robin"
-[[models.round.backends]]
-provider = "u1"
-model = "m-1"
-input_price = 1000000.0
-output_price = 1000000.0
-request_price = 5.0
-[[models.round.backends]]
-provider = "u2"
-model = "m-2"
+backends = [
+	{ provider = "u1", model = "m-1", input_price = 1000000.0, output_price = 1000000.0, request_price = 5.0 },
+	{ provider = "u2", model = "m-2" },
+]
 
 [models.only-b]
-name = "only-b"
-[[models.only-b.backends]]
-provider = "u2"
-model = "m-2"
+backends = [{ provider = "u2", model = "m-2" }]
 
 [users.other]
-name = "other"
 token = "` + otherToken + `"
 `
 

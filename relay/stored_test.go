@@ -158,8 +158,8 @@ func TestConversationsStick(t *testing.T) {
 // A response in the background is polled where it was begun; what it consumed is
 // booked once, when it is known.
 func TestBackgroundResponses(t *testing.T) {
-	prices := "input_price = 1000000.0\noutput_price = 1000000.0\nrequest_price = 5.0\n"
-	b := startResponses(t, setup{ids: []string{"u1"}, toml: strings.ReplaceAll(strings.Replace(withOthers, "m-2\"\n", "m-2\"\n"+prices, 1), "u2", "u1")})
+	const prices = `"m-2", input_price = 1000000.0, output_price = 1000000.0, request_price = 5.0 }`
+	b := startResponses(t, setup{ids: []string{"u1"}, toml: strings.ReplaceAll(strings.Replace(withOthers, `"m-2" }`, prices, 1), "u2", "u1")})
 	began := b.read(b.make(`{"model":"round","input":"hi there","background":true}`))
 	if began.Status != "queued" || !b.record(0).Usage.IsZero() {
 		t.Errorf("%+v, %+v", began, b.record(0).Usage)

@@ -5,10 +5,10 @@
 // for whoever wants to know which models there are (Read). A Probe knows one
 // upstream.Upstream and the settings that bound it, and nothing of models, balancers
 // and the gateway: whoever makes it says which models count, and what becomes of
-// what was found. What it finds is in our own words and holds no credential, and it
-// changes nothing but a Use.
+// what was found. No text that it returns holds a credential, and it changes nothing
+// but a Use.
 //
-// relay makes the probes; api and berry-cli read their Reports.
+// relay makes the probes; berry-cli reads their Reports.
 package probe
 
 import (

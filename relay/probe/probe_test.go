@@ -37,14 +37,10 @@ type probing struct {
 
 const probedModels = `
 [models.one]
-name = "one"
-[[models.one.backends]]
-provider = "up"
-model = "m1"
-[[models.one.backends]]
-provider = "up"
-model = "m2"
-billing_mode = "per_request"
+backends = [
+	{ provider = "up", model = "m1" },
+	{ provider = "up", model = "m2", billing_mode = "per_request" },
+]
 `
 
 func (p probing) open(t *testing.T) *relay.Gateway {
@@ -337,7 +333,7 @@ func TestCheckProviderByChat(t *testing.T) {
 	up.SetScript(nil)
 	before := up.Count()
 
-	perRequest := strings.Replace(probedModels, "model = \"m1\"\n", "model = \"m1\"\nbilling_mode = \"per_request\"\n", 1)
+	perRequest := strings.Replace(probedModels, `model = "m1"`, `model = "m1", billing_mode = "per_request"`, 1)
 	gw = probing{url: up.URL, provider: chat, models: perRequest}.open(t)
 	settled(t, gw.Current().CheckProvider(t.Context(), "up"), probe.Report{
 		Check: probe.CheckedConnection, OK: true,

@@ -49,7 +49,7 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-func TestIsSettledOnce(t *testing.T) {
+func TestAResponseIsSettledOnce(t *testing.T) {
 	var s Responses
 	s.Put("ann", "r1", at("p1"))
 	s.Put("ann", "r2", Home{Settled: true})
@@ -98,7 +98,7 @@ func TestAnIDEnds(t *testing.T) {
 	})
 }
 
-func TestIsBounded(t *testing.T) {
+func TestResponsesAreBounded(t *testing.T) {
 	var s Responses
 	s.Put("ann", "first", at("p"))
 	for i := range 10 {

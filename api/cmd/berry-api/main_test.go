@@ -34,9 +34,7 @@ shutdown_grace_seconds = 30
 [providers.one]
 base_url = "%s"
 [models.m]
-[[models.m.backends]]
-provider = "one"
-model = "x"
+backends = [{ provider = "one", model = "x" }]
 [users.ann]
 token = "berry-canary-10-user"
 [users.short]
@@ -82,12 +80,12 @@ func TestCommandLine(t *testing.T) {
 	f(exitUsage, "", "unexpected argument \"serve\"\nUsage:", "serve")
 	f(exitUsage, "", "--demo has a configuration of its own\nUsage:", "--demo", "-c", ok)
 	f(exitUsage, "", "--demo has a configuration of its own\nUsage:", "--demo-traffic", "--check-config")
-	f(exitGood, valid+ok+":14:9: users.short.token", "", "--check-config", "-c", ok)
+	f(exitGood, valid+ok+":12:9: users.short.token", "", "--check-config", "-c", ok)
 	f(exitGood, valid, "", "--check-config", "--config", ok)
 	f(exitFailed, "", "❌ Configuration has 2 problems\n"+bad+":2:", "--check-config", "-c", bad)
 	f(exitFailed, "", bad+":3:1: ", "-c", bad)
 	worse := write(t, fmt.Sprintf(good, "http://127.0.0.1:1")+"colour = 1\n")
-	f(exitFailed, "", "❌ Configuration has 1 problem\n"+worse+":15:1: ", "--check-config", "-c", worse)
+	f(exitFailed, "", "❌ Configuration has 1 problem\n"+worse+":13:1: ", "--check-config", "-c", worse)
 	uncertain := write(t, strings.Replace(fmt.Sprintf(good, "http://127.0.0.1:1"), "[settings]", "[settings]\ntls = { cert_file = \"none.pem\", key_file = \"none.pem\" }", 1))
 	f(exitFailed, "", "❌ settings.tls: cannot load the certificate: open "+filepath.Join(filepath.Dir(uncertain), "none.pem"), "--check-config", "-c", uncertain)
 	f(exitFailed, "", "no configuration file found; tried\n  ./config.toml", "--check-config")
