@@ -72,15 +72,17 @@ func (x *exchange) refuse(err error) {
 type tokenList struct{}
 
 func (tokenList) Authenticate(r *http.Request, keys *auth.Keyring) (*auth.User, error) {
-	token, ok := auth.Token(r.Header)
-	if !ok {
+	missing := true
+	for token := range auth.Tokens(r.Header) {
+		missing = false
+		if u, ok := keys.Lookup(token); ok {
+			return u, nil
+		}
+	}
+	if missing {
 		return nil, apierror.New(apierror.MissingAPIKey, "no API key: send it as Authorization: Bearer KEY")
 	}
-	u, ok := keys.Lookup(token)
-	if !ok {
-		return nil, apierror.New(apierror.InvalidAPIKey, "the API key is not valid for this gateway")
-	}
-	return u, nil
+	return nil, apierror.New(apierror.InvalidAPIKey, "the API key is not valid for this gateway")
 }
 
 // clientAddr is the address that a request is from: the peer's or, behind

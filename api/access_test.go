@@ -91,6 +91,15 @@ func TestP09ClientAuth(t *testing.T) {
 	if n := len(b.one.Requests()) + len(b.two.Requests()); n != 0 {
 		t.Errorf("%d requests went upstream", n)
 	}
+	// Clients of Anthropic's send both when they were given both: one good key will do.
+	for _, edit := range []func(*http.Request){withHeader("x-api-key", annToken), withHeader("api-key", annToken)} {
+		if a := b.ask("GET", "/v1/models", badToken, edit); a.status != 200 {
+			t.Errorf("beside a bad bearer token: %d %s", a.status, a.body)
+		}
+	}
+	if a := b.ask("GET", "/v1/models", annToken, withHeader("x-api-key", badToken)); a.status != 200 {
+		t.Errorf("beside a bad x-api-key: %d %s", a.status, a.body)
+	}
 	for _, name := range []string{"x-api-key", "api-key"} {
 		if a := b.ask("GET", "/v1/models", "", withHeader(name, annToken)); a.status != 200 {
 			t.Errorf("%s: %d %s", name, a.status, a.body)

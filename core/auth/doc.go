@@ -6,8 +6,8 @@
 // of each user's limits, and the addresses that guess tokens. The server asks
 // them in this order, per request:
 //
-//	token, ok := auth.Token(r.Header)   // no token: 401
-//	user, ok := keys.Lookup(token)      // unknown: guard.Failed(address), then 401 or 429
+//	range auth.Tokens(r.Header)         // no token: 401
+//	user, ok := keys.Lookup(token)      // none known: guard.Failed(address), then 401 or 429
 //	user.Enabled, user.MayUse(model)    // no: 403
 //	limiter.Acquire(user, &permit)      // *Denied: 429
 //	defer permit.Release()

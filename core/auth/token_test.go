@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,11 @@ func TestToken(t *testing.T) {
 	f("t1", "Authorization", "Bearer t1", "x-api-key", "t2", "api-key", "t3")
 	f("t2", "x-api-key", "t2", "api-key", "t3")
 	f("t1", "Authorization", "Bearer t1", "Authorization", "Bearer t2")
+
+	both := http.Header{"Authorization": {"Bearer t1"}, "X-Api-Key": {" t2"}, "Api-Key": {"t3"}}
+	if got := slices.Collect(auth.Tokens(both)); !slices.Equal(got, []string{"t1", "t2", "t3"}) {
+		t.Errorf("Tokens(%q) = %q", both, got)
+	}
 
 	// What is no bearer token does not hide one in another header.
 	f("t2", "Authorization", "Basic dXNlcjpwYXNz", "x-api-key", "t2")
