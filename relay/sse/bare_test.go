@@ -50,6 +50,8 @@ func TestReadBare(t *testing.T) {
 	f("[{\"a\":[1,{}]}\n,\r\n{\"b\":2}\n]\n", bare(`{"a":[1,{}]}`), bare(`{"b":2}`))
 	f("[{\"a\":1},{\"b\":2}]", bare(`{"a":1}`), bare(`{"b":2}`))
 	f("[\n{\"a\":1}\n]", bare(`{"a":1}`))
+	f("data: a\n\n[\n  {\"a\":1},\r\n  {\"b\":2}\n]\n\ndata: b\n\n", plain("a"), bare(`{"a":1}`), bare(`{"b":2}`), plain("b"))
+	f("data: a\n\n[\n  {\n   \"e\": 1\n  }\n]", plain("a"), bare("{\n   \"e\": 1\n  }"))
 	// The end of the stream hands out what there is; it is no JSON then.
 	f("data: a\n\n{\"e\":", plain("a"), bare(`{"e":`))
 	// What belongs to an event is not bare.

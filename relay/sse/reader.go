@@ -46,7 +46,7 @@ type Reader struct {
 	multi  bool
 	bares  bool // hand out bare objects
 	bare   bare
-	listed bool // what stands before the current place on its line is a list's punctuation
+	listed bool // what stands before the current place, blank lines aside, is a list's punctuation
 }
 
 type span struct{ from, to int }
@@ -131,7 +131,8 @@ func (r *Reader) scan() bool {
 		r.crlf = r.buf[end] == '\r'
 		r.pos = end + 1
 		start := r.line
-		r.line, r.listed = r.pos, false
+		r.line = r.pos
+		r.listed = r.listed && start == end // what is left of a list's line says nothing
 		if start == end {
 			if r.has {
 				r.event = -1
