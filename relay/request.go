@@ -34,9 +34,10 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*dialect.Bod
 	}
 	var from io.Reader = r.Body
 	// More than one line is a list of them, and no list is one that is known.
-	switch enc := strings.Join(r.Header["Content-Encoding"], ", "); enc {
+	// Case means nothing, and x-gzip is gzip (RFC 9110, 8.4.1).
+	switch enc := strings.ToLower(strings.Join(r.Header["Content-Encoding"], ", ")); enc {
 	case "", "identity":
-	case "gzip":
+	case "gzip", "x-gzip":
 		z, err := gzip.NewReader(r.Body)
 		if err != nil {
 			return nil, apierror.New(apierror.InvalidJSON, "the request body is not valid gzip, as its Content-Encoding says")

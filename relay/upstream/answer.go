@@ -21,10 +21,16 @@ func (up *Upstream) SendCheck(req *http.Request) (*http.Response, error) {
 }
 
 func unzipped(resp *http.Response, err error) (*http.Response, error) {
-	if err == nil && resp.Header.Get("Content-Encoding") == "gzip" { // unasked, but some do
+	if err == nil && gzipped(resp.Header.Get("Content-Encoding")) { // unasked, but some do
 		resp.Body, resp.Uncompressed = &gunzip{src: resp.Body}, true
 	}
 	return resp, err
+}
+
+// gzipped reports whether a content coding is gzip under either of its names, in
+// any case (RFC 9110, 8.4.1).
+func gzipped(coding string) bool {
+	return strings.EqualFold(coding, "gzip") || strings.EqualFold(coding, "x-gzip")
 }
 
 // gunzip decompresses a body from its first read on.
