@@ -380,12 +380,13 @@ func TestP35ClaudeErrors(t *testing.T) {
 		if a.Status != want || deref(e.Code) != code {
 			t.Errorf("%d %s: got %d %+v %s", up, kind, a.Status, e, deref(e.Code))
 		}
-		if (a.Header.Get("Retry-After") != "") != (want == 429 && code != "insufficient_quota") {
-			t.Errorf("%d: Retry-After %q", up, a.Header.Get("Retry-After"))
-		}
 		// What asking again cannot mend is not asked again by the SDKs.
-		if hopeless := code == "insufficient_quota" || code == "upstream_auth_failed"; (a.Header.Get("X-Should-Retry") == "false") != hopeless {
+		hopeless := code == "insufficient_quota" || code == "upstream_auth_failed"
+		if (a.Header.Get("X-Should-Retry") == "false") != hopeless {
 			t.Errorf("%d: X-Should-Retry %q", up, a.Header.Get("X-Should-Retry"))
+		}
+		if (a.Header.Get("Retry-After") != "") != (want >= 429 && !hopeless) {
+			t.Errorf("%d: Retry-After %q", up, a.Header.Get("Retry-After"))
 		}
 		if want < 429 && e.Message != "the words" {
 			t.Errorf("%d: message %q", up, e.Message)

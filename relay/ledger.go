@@ -19,8 +19,12 @@ const (
 	firstPause   = 100 * time.Millisecond
 	longestPause = 2 * time.Second
 	// waitWithoutChoice is how long a request whose model has only one backend
-	// for it waits for that backend's rate limit, whatever the settings say.
+	// for it waits in all for that backend's rate limit, whatever the settings
+	// say: what it asks for beyond that is for the client to wait.
 	waitWithoutChoice = 5 * time.Second
+	// soonest is when a client may come back that no backend could answer, though
+	// none of them says how long it will be away.
+	soonest = time.Second
 	// unsaidWait is how long a backend rests that is over its rate limit and
 	// does not say for how long; it doubles each time, as its cool-down does.
 	unsaidWait = time.Second
@@ -37,6 +41,8 @@ type ledger struct {
 	// wait is how long the model has no backend for anybody, as found when the
 	// request wanted to move on; 0: it has, or nobody asked.
 	wait time.Duration
+	// waited is how long the request has waited for its only backend's rate limit.
+	waited time.Duration
 	// unoffered is what the first provider said that does not offer the endpoint,
 	// failed the last error of one that does.
 	unoffered, failed *apierror.Error
@@ -111,7 +117,7 @@ func (x *exchange) lastWord(v verdict) *apierror.Error {
 	for i := range x.rec.Attempts {
 		if x.rec.Attempts[i].Kind != loadbalance.Auth {
 			if v.err.RetryAfter == 0 && v.err.Status >= http.StatusInternalServerError {
-				v.err.RetryAfter = x.ledger.wait
+				v.err.RetryAfter = max(x.ledger.wait, soonest)
 			}
 			return v.err
 		}
@@ -231,7 +237,7 @@ func (x *exchange) noChoice(l *loadbalance.Lease, v verdict) (try, bool) {
 		if wait == 0 { // it did not say: as long as it is left alone for
 			wait = unsaidWait << min(x.ledger.same, 10)
 		}
-		if wait <= waitWithoutChoice {
+		if x.ledger.waited += wait; x.ledger.waited <= waitWithoutChoice {
 			return x.again(l, ReasonWaited, wait)
 		}
 	case v.kind == loadbalance.Network:

@@ -47,8 +47,12 @@ func (e *encoding) system(c content, at string) error {
 		if b.Type != blockText {
 			return notHere(at, i, &b)
 		}
-		if b.Text != "" && !strings.HasPrefix(b.Text, attribution) {
-			all = append(all, b.Text)
+		text := b.Text
+		if strings.HasPrefix(text, attribution) {
+			_, text, _ = strings.Cut(text, "\n") // it is one line, whether or not others follow in its block
+		}
+		if text != "" {
+			all = append(all, text)
 		}
 	}
 	if len(all) > 0 {

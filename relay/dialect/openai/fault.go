@@ -123,9 +123,9 @@ func cut(s string, n int) string {
 // have had is guessed from its code and type; a 500 where they say nothing.
 func faultInBand(data []byte) *apierror.Error {
 	e := fault(http.StatusInternalServerError, data)
-	e.Status = statusOf(e.Code, e.Type)
-	if e.Type == "" {
-		e.Type = apierror.TypeServer
+	switch e.Status = statusOf(e.Code, e.Type); e.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
+		return fault(e.Status, data) // where the upstream names no type, it is the request's that was bad
 	}
 	return e
 }
