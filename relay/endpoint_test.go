@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"slices"
@@ -322,21 +321,8 @@ func TestEndpointsGoWhereTheyAreServed(t *testing.T) {
 
 func (b *berry) postAs(token string, e dialect.Endpoint, body string) (int, string) {
 	b.t.Helper()
-	req, err := http.NewRequest(http.MethodPost, b.url+"/v1/"+e.Path(), strings.NewReader(body))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	all, err := io.ReadAll(resp.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return resp.StatusCode, string(all)
+	a := b.whole(b.do(b.t.Context(), request{token: token, path: "/v1/" + e.Path(), body: body}))
+	return a.Status, a.Body
 }
 
 // A longer prompt goes to the model that is meant for it, if that one can be

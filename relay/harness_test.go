@@ -157,10 +157,17 @@ func (b *berry) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	b.gw.Serve(w, r, rt, &relay.Record{RequestID: "id", User: user, Start: time.Now(), Endpoint: endpointOf(r.URL.Path)})
+	rec := &relay.Record{RequestID: "id", User: user, Start: time.Now(), Endpoint: endpointOf(r.URL.Path)}
+	if kept, ok := strings.CutPrefix(r.URL.Path, "/v1/responses/"); ok && rec.Endpoint == dialect.Chat { // no endpoint's own path
+		rec.Endpoint = dialect.Responses
+		rec.Stored.ID, rec.Stored.Action, _ = strings.Cut(kept, "/")
+		b.gw.ServeStored(w, r, rt, rec)
+		return
+	}
+	b.gw.Serve(w, r, rt, rec)
 }
 
-// endpointOf is what a path asks for.
+// endpointOf is what a path asks for, a chat where it is no endpoint's.
 func endpointOf(path string) dialect.Endpoint {
 	for e := range dialect.Endpoints {
 		if path == "/v1/"+dialect.Endpoint(e).Path() {
@@ -218,7 +225,12 @@ func (b *berry) post(body string) answer {
 
 func (b *berry) postTo(e dialect.Endpoint, body string) answer {
 	b.t.Helper()
-	resp := b.openOn(context.Background(), e, body)
+	return b.whole(b.openOn(context.Background(), e, body))
+}
+
+// whole reads an answer to its end.
+func (b *berry) whole(resp *http.Response) answer {
+	b.t.Helper()
 	defer resp.Body.Close()
 	all, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -234,12 +246,21 @@ func (b *berry) open(ctx context.Context, body string) *http.Response {
 
 func (b *berry) openOn(ctx context.Context, e dialect.Endpoint, body string) *http.Response {
 	b.t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/v1/"+e.Path(), strings.NewReader(body))
+	return b.do(ctx, request{path: "/v1/" + e.Path(), body: body})
+}
+
+// request is what a client sends; what is "" is as in a POST of JSON by the usual user.
+type request struct{ token, method, path, contentType, body string }
+
+// do sends a request and returns the open answer.
+func (b *berry) do(ctx context.Context, r request) *http.Response {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(r.method, http.MethodPost), b.url+r.path, strings.NewReader(r.body))
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+userToken)
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+cmp.Or(r.token, userToken))
+	req.Header.Set("Content-Type", cmp.Or(r.contentType, "application/json"))
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		b.t.Fatal(err)

@@ -81,17 +81,7 @@ func noise(n int) string {
 // send posts to an endpoint and returns the open answer.
 func (b *berry) send(ctx context.Context, e dialect.Endpoint, body, contentType string) *http.Response {
 	b.t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/v1/"+e.Path(), strings.NewReader(body))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+userToken)
-	req.Header.Set("Content-Type", contentType)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return resp
+	return b.do(ctx, request{path: "/v1/" + e.Path(), contentType: contentType, body: body})
 }
 
 // postForm posts a form and returns the whole answer.
@@ -99,16 +89,6 @@ func (b *berry) postForm(e dialect.Endpoint, parts ...[2]string) answer {
 	b.t.Helper()
 	body, contentType := makeForm(parts...)
 	return b.whole(b.send(context.Background(), e, body, contentType))
-}
-
-func (b *berry) whole(resp *http.Response) answer {
-	b.t.Helper()
-	defer resp.Body.Close()
-	all, err := io.ReadAll(resp.Body)
-	if err != nil {
-		b.t.Errorf("cannot read the answer: %v", err)
-	}
-	return answer{resp.StatusCode, resp.Header, string(all)}
 }
 
 const srt = "1\n00:00:00,000 --> 00:00:01,000\nhello\n"

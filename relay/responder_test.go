@@ -3,17 +3,12 @@ package relay_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/PPKunOfficial/berry-api/core/auth"
 	"github.com/PPKunOfficial/berry-api/relay"
-	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -36,66 +31,20 @@ token = "` + otherToken + `"
 const otherToken = "sk-test-2-long-enough"
 
 // responder is a gateway that is asked for responses.
-type responder struct {
-	*berry
-	at string
-}
+type responder struct{ *berry }
 
 func startResponses(t *testing.T, s setup) *responder {
 	t.Helper()
 	if s.toml == "" {
 		s.toml = withOthers
 	}
-	r := &responder{berry: start(t, s)}
-	srv := httptest.NewServer(http.HandlerFunc(r.serve))
-	r.at = srv.URL + "/v1/responses"
-	t.Cleanup(srv.Close)
-	return r
-}
-
-// serve does what a server in front of relay does with the routes of responses.
-func (r *responder) serve(w http.ResponseWriter, req *http.Request) {
-	rt := r.gw.Current()
-	token, _ := auth.Token(req.Header)
-	user, ok := rt.Keys.Lookup(token)
-	if !ok {
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	rec := &relay.Record{RequestID: "id", User: user, Start: time.Now(), Endpoint: dialect.Responses}
-	switch rest := strings.TrimPrefix(req.URL.Path, "/v1/responses"); rest {
-	case "":
-		r.gw.Serve(w, req, rt, rec)
-	case "/input_tokens":
-		rec.Endpoint = dialect.InputTokens
-		r.gw.Serve(w, req, rt, rec)
-	case "/compact":
-		rec.Endpoint = dialect.Compact
-		r.gw.Serve(w, req, rt, rec)
-	default:
-		rec.Stored.ID, rec.Stored.Action, _ = strings.Cut(rest[1:], "/")
-		r.gw.ServeStored(w, req, rt, rec)
-	}
+	return &responder{start(t, s)}
 }
 
 // ask asks as the user of the token.
 func (r *responder) ask(token, method, path, body string) answer {
 	r.t.Helper()
-	req, err := http.NewRequest(method, r.at+path, strings.NewReader(body))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	all, err := io.ReadAll(resp.Body)
-	if err != nil {
-		r.t.Errorf("cannot read the answer: %v", err)
-	}
-	return answer{resp.StatusCode, resp.Header, string(all)}
+	return r.whole(r.do(r.t.Context(), request{token: token, method: method, path: "/v1/responses" + path, body: body}))
 }
 
 func (r *responder) make(body string) answer {

@@ -3,7 +3,6 @@ package relay_test
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -199,15 +198,7 @@ func TestResponseStreamIsKeptAlive(t *testing.T) {
 func TestResponseStreamIsLeft(t *testing.T) {
 	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": always(sse(), begins(), says(3, "he"), mockllm.Hang())}})
 	ctx, cancel := context.WithCancel(context.Background())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.at, strings.NewReader(`{"model":"pool","input":"hi","stream":true}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+userToken)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp := b.openOn(ctx, dialect.Responses, `{"model":"pool","input":"hi","stream":true}`)
 	buf := make([]byte, 4096)
 	if _, err := resp.Body.Read(buf); err != nil {
 		t.Fatal(err)
