@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -142,10 +144,16 @@ func shownIf(ms *float64) string {
 // number is a weight: as many digits as it takes, four at most.
 func number(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }
 
-// dollars is an amount; "-" where no price is known.
+// dollars is an amount with four digits that say something, however small;
+// "-" where no price is known.
 func dollars(usd float64) string {
 	if usd <= 0 {
 		return "-"
 	}
-	return "$" + strconv.FormatFloat(usd, 'g', 4, 64)
+	digits := max(0, 3-int(math.Floor(math.Log10(usd))))
+	text := strconv.FormatFloat(usd, 'f', digits, 64)
+	if strings.Contains(text, ".") {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	return "$" + text
 }

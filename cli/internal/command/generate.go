@@ -37,13 +37,16 @@ func newGenerateConfig(s *session) *cobra.Command {
 		Args:    noArgs,
 		RunE:    func(*cobra.Command, []string) error { return generateConfig(s, g) },
 	}
-	c.Flags().StringVarP(&g.output, "output", "o", "", "write to `FILE`, mode 600")
+	c.Flags().StringVarP(&g.output, "output", "o", "", "write to `FILE`, mode 600; - is standard output")
 	c.Flags().BoolVar(&g.advanced, "advanced", false, "every key, with its default and meaning")
 	c.Flags().BoolVar(&g.force, "force", false, "overwrite FILE if it is there")
 	return c
 }
 
 func generateConfig(s *session, g generation) error {
+	if g.output == "-" { // as elsewhere; a file of that name is nothing that anybody wants
+		g.output = ""
+	}
 	if g.force && g.output == "" {
 		return errors.New("--force needs --output")
 	}

@@ -98,6 +98,7 @@ func notGood() error { return &failed{} }
 func cannot(format string, args ...any) error { return &failed{fmt.Errorf("cannot "+format, args...)} }
 
 func newRoot(s *session) *cobra.Command {
+	var asked bool // for the version
 	root := &cobra.Command{
 		Use:   "berry-cli",
 		Short: "Check, try and set up Berry API",
@@ -107,6 +108,9 @@ func newRoot(s *session) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if asked {
+				return printVersion(s)
+			}
 			c.SetOut(s.Err)
 			if err := c.Usage(); err != nil {
 				return err
@@ -117,6 +121,7 @@ func newRoot(s *session) *cobra.Command {
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
+	root.Flags().BoolVar(&asked, "version", false, "print the version, as the command version does")
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.config, "config", "c", "",
 		"configuration `FILE`; else CONFIG_PATH, else ./config.toml or an example file")

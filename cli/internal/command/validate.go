@@ -76,8 +76,9 @@ func validateConfig(s *session) error {
 	}
 	c := loaded.Config
 	s.good("Configuration is valid")
-	fmt.Fprintf(s.Out, "  - %s configured\n  - %s configured\n  - %s configured\n",
-		count(len(c.Providers), "provider"), count(len(c.Models), "model"), count(len(c.Users), "user"))
+	// The words are the same for one, so that `berry-cli validate-config | grep users` finds it.
+	fmt.Fprintf(s.Out, "  - %d providers configured\n  - %d models configured\n  - %d users configured\n",
+		len(c.Providers), len(c.Models), len(c.Users))
 	for _, w := range loaded.Warnings {
 		s.warn(s.Out, "%v", w)
 	}

@@ -21,15 +21,17 @@ func newVersion(s *session) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			b := build{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
-			if s.json {
-				return s.object(b)
-			}
-			fmt.Fprintf(s.Out, "berry-cli %s (%s, %s/%s)\n", b.Version, b.Go, b.OS, b.Arch)
-			return nil
-		},
+		RunE:  func(*cobra.Command, []string) error { return printVersion(s) },
 	}
+}
+
+func printVersion(s *session) error {
+	b := build{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	if s.json {
+		return s.object(b)
+	}
+	fmt.Fprintf(s.Out, "berry-cli %s (%s, %s/%s)\n", b.Version, b.Go, b.OS, b.Arch)
+	return nil
 }
 
 // stamp is the version that a release's build gives the linker: -X and this
