@@ -55,7 +55,7 @@ func (x *exchange) admit() bool {
 func (x *exchange) refuse(err error) {
 	var e *apierror.Error
 	if !errors.As(err, &e) {
-		e = apierror.New(apierror.InvalidAPIKey, "the API key is not valid for this gateway")
+		e = apierror.New(apierror.InvalidAPIKey, "the API key is not valid for this gateway; ask its operator for one")
 	}
 	x.refused = true
 	x.server.metrics.refused.Inc()
@@ -82,7 +82,7 @@ func (tokenList) Authenticate(r *http.Request, keys *auth.Keyring) (*auth.User, 
 	if missing {
 		return nil, apierror.New(apierror.MissingAPIKey, "no API key: send it as Authorization: Bearer KEY")
 	}
-	return nil, apierror.New(apierror.InvalidAPIKey, "the API key is not valid for this gateway")
+	return nil, apierror.New(apierror.InvalidAPIKey, "the API key is not valid for this gateway; ask its operator for one")
 }
 
 // clientAddr is the address that a request is from: the peer's or, behind

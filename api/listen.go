@@ -57,7 +57,7 @@ func (s *Server) Listen() error {
 	open := func(name, address string, handler http.Handler, most int) error {
 		l, err := bind(address, most)
 		if err != nil {
-			return err
+			return unbound(name, address, err)
 		}
 		opened = append(opened, s.newListener(name, l, handler, secure))
 		return nil
@@ -165,13 +165,36 @@ func bind(address string, most int) (net.Listener, error) {
 	}
 	l, err := net.Listen(network, where)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+		return nil, err
 	}
 	l = watched{l}
 	if most > 0 {
 		return newLimited(l, most), nil
 	}
 	return l, nil
+}
+
+// unbound is the error of an address that cannot be listened on, with the remedy.
+func unbound(name, address string, err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		err = errno // it says nothing but what went wrong; the address is named already
+	}
+	setting := "bind_address (the variable BIND_ADDRESS goes before it)"
+	if name == "admin" {
+		setting = "admin_bind_address"
+	}
+	var remedy string
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && strings.HasPrefix(address, unixPrefix):
+		remedy = "; stop what answers there, remove the file, or choose another " + setting
+	case errors.Is(err, syscall.EADDRINUSE):
+		remedy = "; stop what listens there, or choose another " + setting
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		remedy = "; this machine has no such address, choose another " + setting
+	case errors.Is(err, syscall.EACCES):
+		remedy = "; the user of this process may not, choose another " + setting
+	}
+	return fmt.Errorf("cannot listen on %s: %w%s", address, err, remedy)
 }
 
 // removeStale removes the socket that a killed process left behind. One that

@@ -53,7 +53,9 @@ func (x *exchange) model() {
 	}
 	m, ok := x.view.rt.Model(name)
 	if !ok || !mayUse(x.rec.User, m) {
-		x.fail(noSuchModel(name).WithParam("model"))
+		e := noSuchModel(name).WithParam("model")
+		e.Message += "; GET /v1/models lists those you may use"
+		x.fail(e)
 		return
 	}
 	if x.anthropic() {

@@ -17,7 +17,11 @@ func (x *exchange) home() {
 		return
 	}
 	x.secured()
-	x.text(http.StatusOK, fmt.Sprintf("Berry API %s: the API is under /v1, its state under /health and /metrics, the dashboard under /status", x.server.version))
+	state := "/health and /metrics"
+	if x.route.apart { // metrics are at admin_bind_address
+		state = "/health"
+	}
+	x.text(http.StatusOK, fmt.Sprintf("Berry API %s: the API is under /v1, its state under %s, the dashboard under /status", x.server.version, state))
 }
 
 // asksForHTML reports whether a client names HTML among what it accepts, as

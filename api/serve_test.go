@@ -81,6 +81,9 @@ func TestAdminAddress(t *testing.T) {
 	if admin.url == b.url {
 		t.Fatalf("both on %s", b.url)
 	}
+	if a := b.ask("GET", "/", ""); a.body != "Berry API 1.2.3: the API is under /v1, its state under /health, the dashboard under /status\n" {
+		t.Errorf("the API's address says %q", a.body)
+	}
 	for _, route := range append(append([]string{}, adminRoutes...), statusRoutes...) {
 		if got := b.outcome(route, adminToken); got != "404 not_found" {
 			t.Errorf("the API's address: %s: %s", route, got)

@@ -236,7 +236,11 @@ func (s *Server) thresholds(cfg *config.Config) (thresholds, []string, error) {
 	if !setsAll(filter) {
 		filter = cfg.Settings.LogLevel + "," + filter
 	}
-	return parseFilter(filter)
+	levels, unknown, err := parseFilter(filter)
+	if err != nil && s.filter != "" { // settings.log_level was checked when it was loaded
+		err = fmt.Errorf("cannot use the log filter %q, of the variable BERRY_LOG or RUST_LOG: %w", s.filter, err)
+	}
+	return levels, unknown, err
 }
 
 // warnOfParts logs the parts that a log filter names and Berry does not have.

@@ -100,7 +100,7 @@ func TestModels(t *testing.T) {
 	wantJSON(t, b.ask("GET", "/v1/models/swimming", annToken), 200,
 		`{"id":"swimming","object":"model","created":1677610602,"owned_by":"berry-api"}`)
 
-	const missing = `{"error":{"message":"the model \"%s\" does not exist","type":"invalid_request_error","param":"model","code":"model_not_found"}}`
+	const missing = `{"error":{"message":"the model \"%s\" does not exist; GET /v1/models lists those you may use","type":"invalid_request_error","param":"model","code":"model_not_found"}}`
 	f := func(path, token, name string) {
 		t.Helper()
 		a := b.ask("GET", path, token)

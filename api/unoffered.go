@@ -20,9 +20,13 @@ func (x *exchange) unknownRoute() {
 // unoffered answers what OpenAI or Anthropic has and Berry has not. It is told apart from a
 // wrong path, so that nobody looks for a mistake in a base URL.
 func (x *exchange) unoffered() {
-	x.fail(apierror.New(apierror.UnsupportedEndpoint,
+	e := apierror.New(apierror.UnsupportedEndpoint,
 		"%s %s is not offered by this gateway: what it is about is kept in one provider's account; ask that provider itself",
-		clip(x.r.Method), clip(x.masked(x.r.URL.Path, false))))
+		clip(x.r.Method), clip(x.masked(x.r.URL.Path, false)))
+	if strings.HasSuffix(x.r.URL.Path, "/chat/completions") { // GET means the chats that are kept; most who send it mean another
+		e.Message += "; a chat is sent with POST"
+	}
+	x.fail(e)
 }
 
 // accountRoutes are the parts of OpenAI's API, by the first part of their path

@@ -12,7 +12,7 @@ func TestUnofferedRoutes(t *testing.T) {
 	for _, route := range []string{
 		"GET /v1/files", "POST /v1/files", "DELETE /v1/files/file-1", "GET /files/file-1/content", "POST /v1/uploads", "POST /v1/batches",
 		"GET /v1/batches/b/", "GET /v1/assistants", "POST /v1/threads/t/runs", "POST /v1/fine_tuning/jobs", "GET /v1/vector_stores",
-		"GET /v1/realtime", "POST /v1/realtime/sessions", "GET /v1/chat/completions", "GET /chat/completions",
+		"GET /v1/realtime", "POST /v1/realtime/sessions",
 		"GET /v1/chat/completions/abc", "DELETE /v1/chat/completions/abc", "POST /v1/chat/completions/abc", "GET /v1/chat/completions/abc/messages",
 	} {
 		method, path, _ := strings.Cut(route, " ")
@@ -22,6 +22,10 @@ func TestUnofferedRoutes(t *testing.T) {
 		if a.header.Get("Allow") != "" {
 			t.Errorf("%s allows %s", route, a.header.Get("Allow"))
 		}
+	}
+	for _, path := range []string{"/v1/chat/completions", "/chat/completions"} {
+		wantJSON(t, b.ask("GET", path, annToken), 404, `{"error":{"message":"GET `+path+` is not offered by this gateway: what it is about is kept in one `+
+			`provider's account; ask that provider itself; a chat is sent with POST","type":"invalid_request_error","param":null,"code":"unsupported_endpoint"}}`)
 	}
 	for _, path := range []string{"/v1/filesx", "/v1/file", "/v1/v1/files", "/v1/chat/completions/", "/v1/chat"} {
 		if a := b.ask("GET", path, annToken); a.status != 404 || a.code() != "not_found" {

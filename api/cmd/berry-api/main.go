@@ -39,7 +39,7 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("berry-api", flag.ContinueOnError)
 	set.SetOutput(stderr)
-	set.Usage = func() { fmt.Fprint(stderr, usage) }
+	set.Usage = func() {}
 	for _, name := range []string{"c", "config"} {
 		set.StringVar(&f.config, name, "", "")
 	}
@@ -48,7 +48,11 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	set.BoolVar(&f.demo, "demo", false, "")
 	set.BoolVar(&f.healthcheck, "healthcheck", false, "")
 	set.BoolVar(&f.demoTraffic, "demo-traffic", false, "")
-	if err := set.Parse(args); err != nil {
+	switch err := set.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return f, err
+	case err != nil: // which is said already
+		fmt.Fprint(stderr, usage)
 		return f, err
 	}
 	f.demo = f.demo || f.demoTraffic
@@ -87,6 +91,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	f, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
 		return exitGood
 	case err != nil:
 		return exitUsage
@@ -147,8 +152,9 @@ func check(cfg *config.Loaded, stdout, stderr io.Writer) int {
 		return failed(stderr, fmt.Errorf("settings.tls: %w", err))
 	}
 	c := cfg.Config
-	fmt.Fprintf(stdout, "✅ Configuration is valid\n  - %s configured\n  - %s configured\n  - %s configured\n",
-		count(len(c.Providers), "provider"), count(len(c.Models), "model"), count(len(c.Users), "user"))
+	// The words are the same for one, so that grep finds them.
+	fmt.Fprintf(stdout, "✅ Configuration is valid\n  - %d providers configured\n  - %d models configured\n  - %d users configured\n",
+		len(c.Providers), len(c.Models), len(c.Users))
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(stdout, "⚠️  %s\n", w)
 	}

@@ -73,9 +73,10 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("%q: a secret is printed", args)
 		}
 	}
-	const valid = "✅ Configuration is valid\n  - 1 provider configured\n  - 1 model configured\n  - 2 users configured\n⚠️  "
+	const valid = "✅ Configuration is valid\n  - 1 providers configured\n  - 1 models configured\n  - 2 users configured\n⚠️  "
 	f(exitGood, "berry-api dev\n", "", "--version")
-	f(exitGood, "", "Usage: berry-api", "--help")
+	f(exitGood, usage, "", "--help")
+	f(exitGood, usage, "", "-h")
 	f(exitUsage, "", "flag provided but not defined: -nope\nUsage:", "--nope")
 	f(exitUsage, "", "unexpected argument \"serve\"\nUsage:", "serve")
 	f(exitUsage, "", "--demo has a configuration of its own\nUsage:", "--demo", "-c", ok)
@@ -94,7 +95,10 @@ func TestCommandLine(t *testing.T) {
 	t.Setenv("CONFIG_PATH", ok)
 	f(exitGood, "✅ Configuration is valid", "", "--check-config")
 	t.Setenv("BERRY_LOG", "info,relay=loud")
-	f(exitFailed, "", "unknown log level \"loud\"", "--check-config")
+	const filter = "❌ cannot use the log filter \"info,relay=loud\", of the variable BERRY_LOG or RUST_LOG: unknown log level \"loud\""
+	f(exitFailed, "", filter, "--check-config")
+	f(exitFailed, "", filter, "-c", ok)
+	f(exitFailed, "", filter, "--demo")
 	t.Setenv("BERRY_LOG", "")
 	t.Setenv("CONFIG_PATH", "")
 	if err := os.WriteFile("config-example.toml", fmt.Appendf(nil, good, "http://127.0.0.1:1"), 0o600); err != nil {
@@ -108,7 +112,11 @@ func TestCommandLine(t *testing.T) {
 	}
 	defer taken.Close()
 	t.Setenv("BIND_ADDRESS", taken.Addr().String())
-	f(exitFailed, "", "❌ cannot listen on "+taken.Addr().String(), "-c", ok)
+	f(exitFailed, "", "❌ cannot listen on "+taken.Addr().String()+": address already in use; stop what listens there, or choose another "+
+		"bind_address (the variable BIND_ADDRESS goes before it)\n", "-c", ok)
+	t.Setenv("BIND_ADDRESS", "192.0.2.1:0") // an address for documentation, nobody's
+	f(exitFailed, "", "❌ cannot listen on 192.0.2.1:0: cannot assign requested address; this machine has no such address, choose another "+
+		"bind_address (the variable BIND_ADDRESS goes before it)\n", "-c", ok)
 }
 
 // process is the program, running.
