@@ -39,6 +39,20 @@ func siblings() map[string][]string {
 	}
 }
 
+// rooms lists, for each package inside of relay, which others of relay it may
+// import. A name with a slash at its end is all that is below. relay itself may
+// import any, and so may tests.
+func rooms() map[string][]string {
+	return map[string][]string{
+		"relay/strict": nil, "relay/form": nil, "relay/sse": nil, "relay/direct": nil, "relay/stored": nil, "relay/mockllm": nil,
+		"relay/dialect":  {"relay/sse"},
+		"relay/dialect/": {"relay/dialect", "relay/dialect/", "relay/strict"},
+		"relay/scan":     {"relay/dialect", "relay/strict", "relay/form"},
+		"relay/upstream": {"relay/dialect", "relay/direct"},
+		"relay/probe":    {"relay/dialect", "relay/dialect/", "relay/scan", "relay/sse", "relay/upstream"},
+	}
+}
+
 // homes lists libraries that stop at the border of one module.
 func homes() map[string]string {
 	return map[string]string{
@@ -67,7 +81,9 @@ func TestArchitectureCheckerDetects(t *testing.T) {
 			"core/a.go":               source("encoding/json", "github.com/pelletier/go-toml/v2"),
 			"loadbalance/a.go":        source("sync/atomic"),
 			"loadbalance/httplb/a.go": source("net/http", repository+"loadbalance"),
-			"relay/a.go":              source(repository+"core/auth", repository+"loadbalance"),
+			"relay/a.go":              source(repository+"core/auth", repository+"loadbalance", repository+"relay/dialect/x"),
+			"relay/dialect/x/a.go":    source(repository+"relay/dialect", repository+"relay/dialect/y", repository+"relay/strict"),
+			"relay/scan/a_test.go":    source(repository + "relay/mockllm"),
 			"api/a.go":                source("github.com/gin-gonic/gin", repository+"relay"),
 			"cli/cmd/a.go":            source("github.com/spf13/cobra", repository+"core/config"),
 			"e2e/a_test.go":           source(repository+"api", repository+"cli"),
@@ -116,6 +132,11 @@ func TestArchitectureCheckerDetects(t *testing.T) {
 		"relay/b_test.go imports "+repository+"cli/x: relay may not import cli")
 	f("api/b.go", source(repository+"cli/x"), "api/b.go imports "+repository+"cli/x: api may not import cli")
 	f("cli/b.go", source(repository+"api"), "cli/b.go imports "+repository+"api: cli may not import api")
+	f("relay/scan/b.go", source(repository+"relay/dialect/x"),
+		"relay/scan/b.go imports "+repository+"relay/dialect/x: relay/scan may not import relay/dialect/x")
+	f("relay/dialect/x/b.go", source(repository+"relay"),
+		"relay/dialect/x/b.go imports "+repository+"relay: relay/dialect/x may not import relay")
+	f("relay/attic/b.go", source("fmt"), "relay/attic has no line in the table of relay's packages")
 	f("relay/b.go", source("github.com/gin-gonic/gin"),
 		"relay/b.go imports github.com/gin-gonic/gin: it stops at api")
 	f("relay/b.go", source("github.com/rs/zerolog/log"),
@@ -241,6 +262,14 @@ func checkSource(file string, data []byte, add addFunc) {
 		if why := forbidden(module, imported); why != "" {
 			add("%s imports %s: %s", file, imported, why)
 		}
+		if why := crossed(file, imported); why != "" {
+			add("%s imports %s: %s", file, imported, why)
+		}
+	}
+	if dir := path.Dir(file); strings.HasPrefix(dir, "relay/") {
+		if _, known := room(dir); !known {
+			add("%s has no line in the table of relay's packages", dir)
+		}
 	}
 	const most = 400
 	lines := bytes.Count(data, []byte("\n"))
@@ -268,6 +297,29 @@ func forbidden(module, imported string) string {
 		}
 	}
 	return ""
+}
+
+// room returns what of relay a package inside of it may import; false if it is none
+// that is known.
+func room(dir string) (may []string, known bool) {
+	if may, known = rooms()[dir]; !known {
+		may, known = rooms()[path.Dir(dir)+"/"]
+	}
+	return may, known
+}
+
+// crossed says why a file inside of relay may not import the package, "" if it may.
+func crossed(file, imported string) string {
+	dir := path.Dir(file)
+	may, inside := room(dir)
+	to, ours := strings.CutPrefix(imported, repository)
+	if !inside || !ours || strings.HasSuffix(file, "_test.go") || to != "relay" && !strings.HasPrefix(to, "relay/") {
+		return ""
+	}
+	if slices.Contains(may, to) || slices.Contains(may, path.Dir(to)+"/") {
+		return ""
+	}
+	return fmt.Sprintf("%s may not import %s", dir, to)
 }
 
 // checkModule looks at one go.mod. Modules outside the workspace may say 1.26.0,

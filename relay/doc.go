@@ -13,4 +13,23 @@
 // Runtime's CheckProvider and TestBackend. relay knows net/http and nothing of
 // routers, loggers or metric libraries. All exported methods are safe for
 // concurrent use unless they say otherwise.
+//
+// What needs neither a gateway nor a request under way is a package of its own:
+// relay/scan reads bodies, relay/upstream is a provider made ready, relay/dialect
+// its wire format, relay/probe checks it, relay/stored knows who keeps a response.
+// The files here are what is left, the two that hold each other:
+//
+//	gateway runtime build reuse     a configuration made ready, and taken over by a reload
+//	offer uses                      a model as an endpoint sees it; what its backends were seen to do
+//	checks discovery discovered     checks of providers, and the models that their lists name
+//
+//	serve request record            one request, from its body to what is told of it
+//	format header                   in which form, and with which header, its client is answered
+//	ledger attempt classify         the attempts: which is next, making one, judging it
+//	translation clientform          a request in another form than its backend's
+//	gate                            the commit, and the limits in time
+//	plain raw media                 answers: whole ones, bytes, images and sound
+//	stream streamend burst bare     streamed ones: event by event, their ends, few writes for many
+//	readon resume stopping          a client that left, a stream that broke, a server that stops
+//	anchor revisit                  responses that a provider keeps: going on from one, asking for one
 package relay
