@@ -59,13 +59,17 @@ type Scan struct {
 type Extended struct {
 	Open    int // offset just after the opening brace or bracket
 	Members []Span
+	// Reasoning is the one of Members that is the model's reasoning, which some
+	// OpenAI-format upstreams want back; zero if there is none.
+	Reasoning Span
 }
 
-// The extension members of answers: in a message the reasoning blocks of
-// Claude, in a tool call what Gemini said beside it.
+// The extension members of answers: in a message the reasoning, and the blocks
+// of it of Claude, in a tool call what Gemini said beside it.
 const (
-	ThinkingBlocks = "thinking_blocks"
-	ExtraContent   = "extra_content"
+	ReasoningContent = "reasoning_content"
+	ThinkingBlocks   = "thinking_blocks"
+	ExtraContent     = "extra_content"
 )
 
 // MaxToolCallID is the longest tool-call id, in bytes, that OpenAI-format

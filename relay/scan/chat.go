@@ -17,6 +17,8 @@ func (s *scanner) walk() error {
 				return s.elements(func() error { return s.members(s.call) })
 			case dialect.ThinkingBlocks, dialect.ExtraContent:
 				return s.extension(at)
+			case dialect.ReasoningContent:
+				return s.reasoning(at)
 			}
 			return s.Skip()
 		})
@@ -54,6 +56,16 @@ func (s *scanner) extension(at *place) error {
 	}
 	o := &(*all)[at.entry-1]
 	o.Members = append(o.Members, member)
+	return nil
+}
+
+// reasoning is extension for the member that some upstreams want back.
+func (s *scanner) reasoning(at *place) error {
+	if err := s.extension(at); err != nil {
+		return err
+	}
+	o := &s.scan.Extensions[at.entry-1]
+	o.Reasoning = o.Members[len(o.Members)-1]
 	return nil
 }
 

@@ -39,6 +39,11 @@ func TestJSONFinds(t *testing.T) {
 			{Open: 14, Members: []dialect.Span{span(14, 35), span(91, 109)}},
 			{Open: 51, Members: []dialect.Span{span(59, 78)}},
 		}})
+	f(`{"messages":[{"role":"a", "reasoning_content":"r","extra_content":1},{"reasoning_content":null}],"model":"a"}`,
+		dialect.Scan{Model: "a", Open: 1, ModelValue: span(105, 108), Extensions: []dialect.Extended{
+			{Open: 14, Members: []dialect.Span{span(24, 49), span(49, 67)}, Reasoning: span(24, 49)},
+			{Open: 70, Members: []dialect.Span{span(70, 94)}, Reasoning: span(70, 94)},
+		}})
 	// Content, and what a tool is called with, is nobody's extension.
 	f(`{"messages":[{"content":[{"thinking_blocks":1}]},{"tool_calls":[{"function":{"extra_content":1}}]}],"model":"a"}`,
 		dialect.Scan{Model: "a", Open: 1, ModelValue: span(108, 111)})

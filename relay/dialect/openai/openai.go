@@ -29,6 +29,7 @@ type Dialect struct {
 	askUsage      bool
 	tokenLimit    string // the name of the bound on an answer; "" for the client's own
 	google        bool   // it is Google's own layer of this format, which has ways of its own
+	narrow        bool   // it is OpenAI itself or Azure, whose messages have no reasoning
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)
@@ -55,11 +56,13 @@ func New(up dialect.Upstream) *Dialect {
 	if limit == config.TokenLimitAsSent {
 		limit = ""
 	}
+	host := up.Base.Hostname()
 	return &Dialect{
 		blank: blanks(up),
 		list:  up.Base.JoinPath("models"),
 		plain: h, stream: stream, any: all, askUsage: up.Provider.StreamUsage, tokenLimit: limit,
-		google: strings.HasSuffix(up.Base.Hostname(), ".googleapis.com"),
+		google: strings.HasSuffix(host, ".googleapis.com"),
+		narrow: up.Provider.BackendType == config.TypeAzure || host == "openai.com" || strings.HasSuffix(host, ".openai.com"),
 	}
 }
 
@@ -136,11 +139,20 @@ func (d *Dialect) edits(in *dialect.Request) ([]dialect.Edit, error) {
 	}
 	if !d.google { // who itself makes tool calls' extra_content, and wants it back
 		for _, o := range s.Extensions {
-			edits = dialect.RemoveMembers(edits, in.Body.Bytes(), o.Open, o.Members...)
+			edits = dialect.RemoveMembers(edits, in.Body.Bytes(), o.Open, d.refused(o)...)
 		}
 	}
 	dialect.SortEdits(edits)
 	return edits, nil
+}
+
+// refused are the extension members that the provider must not get. Reasoning is
+// known to servers that want their own back, and passed over by most others.
+func (d *Dialect) refused(o dialect.Extended) []dialect.Span {
+	if d.narrow || o.Reasoning.IsZero() {
+		return o.Members
+	}
+	return slices.DeleteFunc(slices.Clone(o.Members), func(m dialect.Span) bool { return m == o.Reasoning })
 }
 
 // usageEdits appends what makes a streamed answer tell its usage. drop is the
