@@ -30,6 +30,8 @@ type call struct {
 	in   *dialect.Request // what is asked for, in a form that the target speaks
 	meta *dialect.Meta
 	chat chatOf // where that is not the client's form; else nil
+	// inChat is set where the target turned the client's form down.
+	inChat bool
 }
 
 // attempt makes one upstream call and carries its answer to the client. It
@@ -41,7 +43,8 @@ func (x *exchange) attempt(try try) (v verdict) {
 		Why: try.why, Pause: try.pause, Start: time.Now(), Kind: loadbalance.Cancelled, target: t,
 	})
 	a := x.rec.Last()
-	t.use.Asked(x.rec.Endpoint)
+	c := &call{t: t, lease: try.lease, a: a, in: &x.in, meta: &x.meta}
+	t.use.Asked(x.asks(t))
 	x.g.observer.Selected(x.rec, a)
 
 	ctx, cancel := context.WithCancelCause(x.upstreamContext())
@@ -59,7 +62,10 @@ func (x *exchange) attempt(try try) (v verdict) {
 		case x.rec.Endpoint.Counts() && speaksOfCounts(v.kind):
 			o.Kind = loadbalance.Caller // no verdict
 		case v.kind == loadbalance.Success:
-			t.use.Served(x.rec.Endpoint)
+			t.use.Served(c.in.Endpoint)
+			if c.inChat {
+				t.use.chatsOnly.Store(time.Now().Add(chatsOnlyFor).UnixNano())
+			}
 			o.InputTokens, o.OutputTokens = a.Usage.Input, a.Usage.Output
 		}
 		try.lease.Report(o)
@@ -70,7 +76,8 @@ func (x *exchange) attempt(try try) (v verdict) {
 		limit, cause = t.up.FirstContent, errFirstContent
 	}
 	x.gate.begin(cancel, limit, cause)
-	return x.call(&call{t: t, lease: try.lease, a: a, ctx: ctx, cancel: cancel, in: &x.in, meta: &x.meta})
+	c.ctx, c.cancel = ctx, cancel
+	return x.call(c)
 }
 
 // call sends the request and judges what comes.
@@ -91,7 +98,7 @@ func (x *exchange) call(c *call) verdict {
 	c.a.Status, c.a.upstreamID = resp.StatusCode, upstreamID(resp.Header, c.t.up.Secrets)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		v := x.refused(c, resp)
-		if x.effortRefused(c, v) {
+		if x.effortRefused(c, v) || x.responsesRefused(c, v) {
 			return x.call(c)
 		}
 		return v
@@ -162,7 +169,7 @@ func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdic
 	c.t.up.Secrets.HideFault(fault)
 	c.a.Status = fault.Status
 	v := verdict{kind: upstream.Kind(fault.Status), wait: upstream.Wait(fault, h)}
-	if !x.rec.Endpoint.Chats() && unofferedStatus(fault.Status) || x.keptElsewhere(fault) {
+	if (c.inChat || !c.in.Endpoint.Chats()) && unofferedStatus(fault.Status) || x.keptElsewhere(fault) {
 		v.kind, v.unoffered = loadbalance.Caller, true
 	}
 	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0

@@ -6,6 +6,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/responses"
 )
 
 // form is a request in a client's form that can be put into a chat request.
@@ -33,7 +34,10 @@ type chatOf interface {
 }
 
 // parse reads a request of an endpoint that is InChat.
-func parse(_ dialect.Endpoint, body []byte) (form, error) {
+func parse(e dialect.Endpoint, body []byte) (form, error) {
+	if e == dialect.Responses {
+		return responses.Parse(body)
+	}
 	return messages.Parse(body)
 }
 
@@ -41,6 +45,8 @@ func parse(_ dialect.Endpoint, body []byte) (form, error) {
 func inChat(f form, to hub.Target) (chatOf, error) {
 	switch f := f.(type) {
 	case *messages.Request:
+		return f.Chat(to)
+	case *responses.Request:
 		return f.Chat(to)
 	default: // parse makes no other
 		return nil, errNoForm

@@ -26,7 +26,7 @@
 //	serve request record            one request, from its body to what is told of it
 //	format header                   in which form, and with which header, its client is answered
 //	ledger attempt classify         the attempts: which is next, making one, judging it
-//	translation clientform          a request in another form than its backend's
+//	translation clientform chatsonly  a request in another form than its backend's
 //	gate                            the commit, and the limits in time
 //	plain raw media                 answers: whole ones, bytes, images and sound
 //	stream streamend burst bare     streamed ones: event by event, their ends, few writes for many

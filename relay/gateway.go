@@ -113,6 +113,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	// What is above may fail, what is below cannot.
 
 	g.swap(rt, dials)
+	g.uses.learn()
 	g.discovery.configure(rt)
 	return nil
 }

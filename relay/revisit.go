@@ -82,6 +82,7 @@ func (x *exchange) revisit() (verdict, *apierror.Error) {
 		}
 	}
 	x.rec.Stream = x.r.Method == http.MethodGet && query.Get("stream") == "true"
+	x.in.Endpoint = dialect.Responses
 	x.meta = dialect.Meta{Endpoint: dialect.Responses, Model: []byte(h.Name), User: x.rec.User.ID, Retold: true}
 	x.gate.to(x.w)
 	x.gate.stream, x.gate.keepalive = x.rec.Stream, x.rt.limits.keepalive
@@ -121,7 +122,7 @@ func (x *exchange) saysStream() (bool, *apierror.Error) {
 }
 
 func notKept(id string) *apierror.Error {
-	return apierror.New(apierror.NotFound, "there is no response %.100q of yours here: its answer did not come through this gateway, or too long ago, or before it was restarted",
+	return apierror.New(apierror.NotFound, "there is no response %.100q of yours here: its answer did not come through this gateway, or from a provider that keeps none, or too long ago, or before it was restarted",
 		strings.ToValidUTF8(id, "\ufffd"))
 }
 

@@ -94,17 +94,18 @@ func TestStoredResponsesAreLimited(t *testing.T) {
 	}
 }
 
-// A provider whose format has no responses is not asked for one.
+// A provider whose format has no responses is asked for a chat, and not for what
+// is below them.
 func TestResponsesGoWhereTheyAreServed(t *testing.T) {
-	b := startResponses(t, setup{provider: func(id string, p *config.Provider) {
+	b := startResponses(t, setup{behaviours: map[string]mockllm.Behaviour{"u1": {Format: mockllm.Claude}}, provider: func(id string, p *config.Provider) {
 		if id == "u1" {
 			p.BackendType = config.TypeClaude
 		}
 	}})
-	if m := b.read(b.make(`{"model":"pool","input":"hi"}`)); m.Model != "pool" || len(b.u["u1"].Requests()) != 0 {
+	if m := b.read(b.make(`{"model":"pool","input":"hi"}`)); m.Model != "pool" || b.requests("u1", "POST", "/v1/messages") != 1 || len(b.u["u2"].Requests()) != 0 {
 		t.Errorf("%+v", m)
 	}
-	for _, path := range []string{"", "/input_tokens", "/compact"} {
+	for _, path := range []string{"/input_tokens", "/compact"} {
 		if a := b.ask(userToken, "POST", path, `{"model":"gpt-a","input":"hi"}`); a.Status != 404 || deref(b.fault(a).Code) != "unsupported_endpoint" {
 			t.Errorf("%s: %d %s", path, a.Status, a.Body)
 		}

@@ -48,12 +48,27 @@ func (t *translation) settle() {
 
 // native reports whether the target gets the request as it is.
 func (x *exchange) native(t *target) bool {
-	return !x.rec.Endpoint.InChat() || t.up.Dialect.Serves(x.rec.Endpoint)
+	e := x.rec.Endpoint
+	switch {
+	case !e.InChat():
+		return true
+	case !t.up.Dialect.Serves(e):
+		return false
+	}
+	return e != dialect.Responses || t.use.hasResponses() || x.goesOnFrom()
+}
+
+// asks is what the target is asked for.
+func (x *exchange) asks(t *target) dialect.Endpoint {
+	if x.native(t) {
+		return x.rec.Endpoint
+	}
+	return dialect.Chat
 }
 
 // prepare makes what the attempt asks its target for ready to be encoded.
 func (x *exchange) prepare(c *call) error {
-	if !x.native(c.t) {
+	if c.inChat || !x.native(c.t) {
 		if err := x.translate(c); err != nil {
 			return err
 		}

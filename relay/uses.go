@@ -12,6 +12,9 @@ type use struct {
 	probe.Use
 	// effortless is set once the backend refused to be told how much to reason.
 	effortless atomic.Bool
+	// chatsOnly is until when the backend is taken to have no responses, in
+	// nanoseconds since 1970; 0 where it may have them.
+	chatsOnly atomic.Int64
 }
 
 // uses are those of all backends, by id. They outlive reloads.

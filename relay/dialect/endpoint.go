@@ -90,7 +90,7 @@ func (e Endpoint) Form() bool {
 
 // InChat reports whether a request of this endpoint can be put into a chat
 // request, for a provider that does not have the endpoint itself.
-func (e Endpoint) InChat() bool { return e == Messages }
+func (e Endpoint) InChat() bool { return e == Messages || e == Responses }
 
 // Chats reports whether the endpoint is a chat, in one form or another: what a
 // provider answers to it tells how it does with chats.

@@ -72,6 +72,11 @@ const (
 	ExtraContent     = "extra_content"
 )
 
+// OwnReasoning begins the ids of reasoning that Berry itself put into an answer of
+// /v1/responses. A provider that has the endpoint refuses reasoning that it did
+// not make.
+const OwnReasoning = "rs_berry_"
+
 // MaxToolCallID is the longest tool-call id, in bytes, that OpenAI-format
 // upstreams take; other formats make longer ones.
 const MaxToolCallID = 40

@@ -1,6 +1,9 @@
 package scan
 
 import (
+	"strings"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/strict"
 )
 
@@ -49,4 +52,22 @@ func (s *scanner) idOrNull(field, want string) (string, error) {
 		return "", nil
 	}
 	return "", invalidField(field, want)
+}
+
+// items reads the input. It notes the reasoning in it that Berry itself put into
+// an earlier answer, of another provider's: one that has the endpoint refuses what
+// it did not make. A conversation of nothing else stays as it is.
+func (s *scanner) items() error {
+	_, err := s.sift(func() (own bool, err error) {
+		err = s.members(func(name []byte, _ *place) error {
+			if string(name) != "id" {
+				return s.Skip()
+			}
+			v, err := s.Value()
+			own = err == nil && strings.HasPrefix(strict.Unquote(v), dialect.OwnReasoning)
+			return err
+		})
+		return own, err
+	})
+	return err
 }

@@ -196,6 +196,11 @@ func (s *scanner) member(name []byte, before int) error {
 		return s.previous()
 	case "conversation":
 		return s.conversation()
+	case "input":
+		if s.endpoint != dialect.Responses {
+			return s.Skip()
+		}
+		return s.items()
 	default:
 		return s.Skip()
 	}

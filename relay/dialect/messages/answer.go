@@ -10,6 +10,7 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 )
 
 var (
@@ -31,11 +32,11 @@ func (c *Chat) Answer(body []byte, model []byte, u dialect.Usage) ([]byte, error
 	}
 	w := &writer{dst: make([]byte, 0, len(body)+512)}
 	w.dst = append(append(w.dst, head(gjson.GetBytes(body, "id").Str, model)...), '[')
-	if thought := reasoning(m); thought != "" && c.thinks {
+	if thought := hub.ReasoningOf(m); thought != "" && c.thinks {
 		w.block(append(chat.AppendText([]byte(`{"type":"thinking","thinking":`), thought), `,"signature":""}`...))
 	}
 	refusal := m.Get("refusal").String()
-	if text := text(m.Get("content")) + refusal; text != "" {
+	if text := hub.ContentOf(m) + refusal; text != "" {
 		w.block(append(chat.AppendText([]byte(`{"type":"text","text":`), text), '}'))
 	}
 	finish := choice.Get("finish_reason").Str
@@ -84,29 +85,6 @@ func (w *writer) block(b []byte) {
 	}
 	w.some = true
 	w.dst = append(w.dst, b...)
-}
-
-// reasoning is a message's reasoning text, under the names that servers give it.
-func reasoning(m gjson.Result) string {
-	if text := m.Get("reasoning_content"); text.Type == gjson.String && text.Str != "" {
-		return text.Str
-	}
-	if text := m.Get("reasoning"); text.Type == gjson.String {
-		return text.Str
-	}
-	return ""
-}
-
-// text is a message's content, which some servers give in parts.
-func text(content gjson.Result) string {
-	if !content.IsArray() {
-		return content.String() // "" for null
-	}
-	var all strings.Builder
-	for _, p := range content.Array() {
-		all.WriteString(p.Get("text").String())
-	}
-	return all.String()
 }
 
 // input is a call's arguments as an object. Those of an answer that was cut for

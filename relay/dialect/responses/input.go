@@ -1,0 +1,212 @@
+package responses
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
+)
+
+// conversation sets the messages.
+func (e *encoding) conversation() error {
+	c := conversation{e: e, outputs: map[string][]int{}}
+	if text := e.in.Instructions; text != "" {
+		c.add(hub.Message{Role: chat.RoleSystem, Content: text})
+	}
+	for i := range e.in.Input {
+		if in := &e.in.Input[i]; isOutput(in.Type) {
+			c.outputs[in.CallID] = append(c.outputs[in.CallID], i)
+		}
+	}
+	before := len(e.out.Messages)
+	for i := range e.in.Input {
+		if err := c.item(i); err != nil {
+			return err
+		}
+	}
+	if err := c.flush(); err != nil {
+		return err
+	}
+	if len(e.out.Messages) == before {
+		return chat.Refuse("input", "input must be a text, or items that say something")
+	}
+	return nil
+}
+
+func isOutput(kind string) bool { return kind == itemOutput || kind == itemCustomOutput }
+
+// conversation makes messages of items. Items of the model's are put into one
+// message, with the outputs of its calls right after it, wherever they stand.
+type conversation struct {
+	e       *encoding
+	outputs map[string][]int // that no call took yet, by call id; the first in front
+
+	turn  hub.Message // what the model says, until something else comes
+	text  string      // of it
+	calls []int       // the items of its calls
+}
+
+func (c *conversation) add(m hub.Message) { c.e.out.Messages = append(c.e.out.Messages, m) }
+
+func at(i int) string { return fmt.Sprintf("input[%d]", i) }
+
+// item takes an item.
+func (c *conversation) item(i int) error {
+	in := &c.e.in.Input[i]
+	switch in.Type {
+	case itemMessage, "":
+		return c.message(i)
+	case itemReasoning:
+		c.reasoning(in)
+		return nil
+	case itemCall, itemCustomCall:
+		return c.call(i)
+	case itemOutput, itemCustomOutput:
+		if err := c.flush(); err != nil {
+			return err
+		}
+		if slices.Contains(c.outputs[in.CallID], i) {
+			return chat.Refuse(at(i)+".call_id", "%s is the output of a call %.60q that does not stand before it in input: send the whole conversation", at(i), in.CallID)
+		}
+		return nil
+	case "item_reference":
+		return chat.Refuse(at(i), "%s refers to an item that is kept elsewhere: send the item itself, with store false", at(i))
+	}
+	// What a provider carried out shows in the text that rests on it.
+	for _, begin := range []string{"web_search", "file_search", "code_interpreter", "image_generation", "tool_search", "mcp_call", "mcp_list_tools"} {
+		if strings.HasPrefix(in.Type, begin) {
+			c.e.drop("input." + in.Type)
+			return nil
+		}
+	}
+	return chat.Refuse(at(i)+".type", "%s: an item of type %.60q cannot be carried to this model", at(i), in.Type)
+}
+
+// message takes what one side says.
+func (c *conversation) message(i int) error {
+	in, where := &c.e.in.Input[i], at(i)+".content"
+	switch in.Role {
+	case chat.RoleAssistant:
+		text, err := texts(in.Content, where)
+		if err != nil || text == "" {
+			return err
+		}
+		if len(c.calls) == 0 && c.text != "" { // another message
+			err = c.flush()
+		}
+		if c.text != "" {
+			c.text += "\n"
+		}
+		c.text += text
+		return err
+	case chat.RoleSystem, chat.RoleDeveloper: // not every server knows the latter
+		text, err := texts(in.Content, where)
+		if err == nil {
+			err = c.flush()
+		}
+		if err == nil && text != "" {
+			c.add(hub.Message{Role: chat.RoleSystem, Content: text})
+		}
+		return err
+	case chat.RoleUser:
+		parts, err := shown(in.Content, where)
+		if err == nil {
+			err = c.flush()
+		}
+		if err == nil && len(parts) > 0 {
+			c.add(hub.Message{Role: chat.RoleUser, Content: hub.Plainly(parts)})
+		}
+		return err
+	}
+	return chat.Refuse(at(i)+".role", "%s.role must be user, assistant, system or developer, not %.40q", at(i), in.Role)
+}
+
+// reasoning takes what the model thought. It is for the provider that made it,
+// and most have no use for its text.
+func (c *conversation) reasoning(in *item) {
+	if !c.e.to.Reasoning {
+		c.e.drop("input.reasoning")
+		return
+	}
+	for _, p := range append(slices.Clone(in.Summary), in.Content...) {
+		c.turn.Reasoning += p.Text
+	}
+}
+
+// call takes a call that the model made.
+func (c *conversation) call(i int) error {
+	in := &c.e.in.Input[i]
+	if in.CallID == "" || in.Name == "" {
+		return chat.Refuse(at(i), "%s is a call and must have a call_id and a name", at(i))
+	}
+	name := c.e.tools.function(callee{name: in.Name, namespace: in.Namespace})
+	args := "{}"
+	if in.Type == itemCustomCall {
+		args = string(chat.AppendText([]byte(`{"`+customInput+`":`), plain(in.Input))) + "}"
+	} else if text := strings.TrimSpace(plain(in.Arguments)); text != "" {
+		args = text
+	}
+	c.turn.ToolCalls = append(c.turn.ToolCalls, hub.Called(in.CallID, name, args))
+	c.calls = append(c.calls, i)
+	return nil
+}
+
+// plain is a string's text, and any other value as it stands.
+func plain(v jsontext.Value) string {
+	if v.Kind() != '"' {
+		return string(v)
+	}
+	return hub.Unquote(v)
+}
+
+// flush ends what the model says, and adds what its calls returned.
+func (c *conversation) flush() error {
+	if c.turn.Role = chat.RoleAssistant; c.text != "" {
+		c.turn.Content = c.text
+	}
+	if c.text != "" || len(c.turn.ToolCalls) > 0 {
+		c.add(c.turn)
+	}
+	var all []hub.Part
+	for _, i := range c.calls {
+		id := c.e.in.Input[i].CallID
+		left := c.outputs[id]
+		n := slices.IndexFunc(left, func(output int) bool { return output > i })
+		if n < 0 {
+			continue // what the provider makes of that it says itself
+		}
+		m, parts, err := c.result(left[n], id)
+		if err != nil {
+			return err
+		}
+		c.outputs[id] = slices.Delete(left, n, n+1)
+		c.add(m)
+		all = append(all, parts...)
+	}
+	if len(all) > 0 {
+		c.add(hub.Message{Role: chat.RoleUser, Content: all})
+	}
+	c.turn, c.text, c.calls = hub.Message{}, "", nil
+	return nil
+}
+
+// result is the message of an output, and what of it the user shows.
+func (c *conversation) result(i int, id string) (hub.Message, []hub.Part, error) {
+	var out content
+	if raw := c.e.in.Input[i].Output; len(raw) > 0 {
+		if err := json.Unmarshal(raw, &out); err != nil {
+			return hub.Message{}, nil, chat.Refuse(at(i)+".output", "%s.output must be a text, or a list of parts", at(i))
+		}
+	}
+	parts, err := shown(out, at(i)+".output")
+	if err != nil {
+		return hub.Message{}, nil, err
+	}
+	m, media := hub.Result(id, parts)
+	return m, media, nil
+}
