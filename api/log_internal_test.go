@@ -42,6 +42,8 @@ func TestParseFilter(t *testing.T) {
 	f("relay=debug , WARN", "api=warn auth=warn config=warn loadbalance=warn relay=debug")
 	f("berry_api=trace", "api=trace auth=trace config=trace loadbalance=trace relay=trace")
 	f("berry_loadbalance=debug,berry_relay=debug", "api=info auth=info config=info loadbalance=debug relay=debug")
+	f("berry_api_api=debug", "api=debug auth=info config=info loadbalance=info relay=info")
+	f("berry_api_relay=debug,berry_berry_relay=debug", "api=info auth=info config=info loadbalance=info relay=debug", "berry_berry_relay")
 	f("berry_api::auth=off,hyper=warn", "api=info auth=off config=info loadbalance=info relay=info", "hyper")
 	for _, bad := range []string{"loud", "relay=", "relay=loud", "="} {
 		if _, _, err := parseFilter(bad); err == nil {

@@ -52,10 +52,13 @@ func (t target) String() string {
 }
 
 // parseTarget knows a target by its short name and by the names that log
-// filters use for it: berry_api::relay, berry_relay.
+// filters use for it: berry_api::relay, berry_relay, berry_api_relay.
 func parseTarget(name string) (target, bool) {
-	for _, prefix := range []string{"berry_api::", "berry_"} {
-		name = strings.TrimPrefix(name, prefix)
+	for _, prefix := range []string{"berry_api::", "berry_api_", "berry_"} {
+		if short, ok := strings.CutPrefix(name, prefix); ok {
+			name = short
+			break
+		}
 	}
 	i := slices.Index(targetNames[:], name)
 	return target(max(i, 0)), i >= 0
