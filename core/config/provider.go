@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // checkProviders checks every provider and brings it into the form that
@@ -110,12 +111,15 @@ func (l *loader) readAPIKey(at func(...any) []any, p *Provider) {
 			p.APIKey = NewSecret(value)
 		}
 	}
-	if strings.ContainsFunc(p.APIKey.Reveal(), isControl) {
-		key := "api_key"
-		if p.APIKeyFile != "" {
-			key = "api_key_file"
-		}
-		l.wrong(at(key), "the key holds a newline or another control character, which no header can")
+	path := at("api_key")
+	if p.APIKeyFile != "" {
+		path = at("api_key_file")
+	}
+	switch key := p.APIKey.Reveal(); {
+	case strings.ContainsFunc(key, isControl):
+		l.wrong(path, "the key holds a newline or another control character, which no header can")
+	case key != strings.TrimFunc(key, func(r rune) bool { return unicode.IsSpace(r) || r == byteOrderMark }):
+		l.warn(path, "the key begins or ends with white space, or with the mark that some editors put before a text; it is sent with that")
 	}
 }
 

@@ -63,6 +63,7 @@ func (l *loader) checkUsers(cfg *Config) {
 			u.Name = id
 		}
 		l.readToken(at, &u)
+		l.warnPublished(at(tokenKey(u)), u.Token.Reveal(), cfg.Settings.BindAddress)
 		l.checkRateLimit(at, u.RateLimit)
 		if other, ok := byHash[u.TokenSHA256]; ok && u.TokenSHA256 != "" {
 			l.wrong(at(tokenKey(u)), "user %s has the same token", strconv.Quote(clip(other)))
@@ -136,13 +137,18 @@ func (l *loader) readToken(at func(...any) []any, u *User) {
 	l.checkToken(path, u)
 }
 
+// byteOrderMark is what some editors put before a file's text. Nobody sees it.
+const byteOrderMark = '\ufeff'
+
 func (l *loader) checkToken(path []any, u *User) {
 	token := u.Token.Reveal()
 	if token == "" {
 		l.wrong(path, "must not be empty")
 		return
 	}
-	if strings.ContainsFunc(token, func(r rune) bool { return unicode.IsSpace(r) || isControl(r) || r == utf8.RuneError }) {
+	if strings.ContainsFunc(token, func(r rune) bool {
+		return unicode.IsSpace(r) || isControl(r) || r == utf8.RuneError || r == byteOrderMark
+	}) {
 		l.wrong(path, "a token must not hold white space or control characters: no client could send it")
 		return
 	}
