@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 )
 
 // curl is what people try first. It tells the bytes, so the streams are looked at event by event.
@@ -52,7 +54,7 @@ func (c curl) command(ctx context.Context, url, key, body string, more ...string
 		args = append(args, "-H", "Content-Type: application/json", "-d", body)
 	}
 	cmd := exec.CommandContext(ctx, c.path, append(append(args, more...), url)...)
-	cmd.Env = bareEnv()
+	cmd.Env = process.BareEnv()
 	return cmd
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -186,7 +187,7 @@ func TestNodeMedia(t *testing.T) {
 		t.Run(model, func(t *testing.T) {
 			cmd := exec.CommandContext(within(t), node, "node/media.mjs")
 			cmd.Stdin = bytes.NewReader(recording())
-			cmd.Env = bareEnv("BERRY_URL="+berry.baseURL(), "BERRY_TOKEN="+token, "BERRY_EXPECT="+asJSON(map[string]any{
+			cmd.Env = process.BareEnv("BERRY_URL="+berry.baseURL(), "BERRY_TOKEN="+token, "BERRY_EXPECT="+asJSON(map[string]any{
 				"model": model, "transcript": transcript(strings.Replace(model, "pool", "openai", 1)),
 			}))
 			if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("all cases passed")) {

@@ -15,6 +15,7 @@ import (
 	"github.com/openai/openai-go/v3/packages/ssestream"
 	"github.com/openai/openai-go/v3/shared"
 
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -303,7 +304,7 @@ func TestNodeProviders(t *testing.T) {
 	for _, f := range formats() {
 		t.Run(f.name, func(t *testing.T) {
 			cmd := exec.CommandContext(within(t), node, "node/providers.mjs")
-			cmd.Env = bareEnv("BERRY_URL="+berry.baseURL(), "BERRY_TOKEN="+token, "BERRY_FORMAT="+f.name, "BERRY_EXPECT="+asJSON(map[string]any{
+			cmd.Env = process.BareEnv("BERRY_URL="+berry.baseURL(), "BERRY_TOKEN="+token, "BERRY_FORMAT="+f.name, "BERRY_EXPECT="+asJSON(map[string]any{
 				"answer": answer, "thought": thought, "png": pngURI, "ownIDs": f.speaks != mockllm.Gemini,
 				"calls": [][]string{{toolID1, "weather", toolArgs1}, {toolID2, "clock", "{}"}},
 			}))

@@ -12,6 +12,7 @@ import (
 	"github.com/openai/openai-go/v3/packages/param"
 	"github.com/openai/openai-go/v3/responses"
 
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -227,7 +228,7 @@ func TestNodeResponses(t *testing.T) {
 	}
 	w := newTalkers(t)
 	cmd := exec.CommandContext(within(t), node, "node/responses.mjs")
-	cmd.Env = bareEnv("BERRY_URL="+w.berry.baseURL(), "BERRY_TOKEN="+token, "BERRY_OTHER_TOKEN="+otherToken, "BERRY_EXPECT="+asJSON(map[string]any{
+	cmd.Env = process.BareEnv("BERRY_URL="+w.berry.baseURL(), "BERRY_TOKEN="+token, "BERRY_OTHER_TOKEN="+otherToken, "BERRY_EXPECT="+asJSON(map[string]any{
 		"answer": answer, "question": question, "completionTokens": completionTokens,
 	}))
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "all cases passed") {

@@ -27,8 +27,8 @@ func TestDashboard(t *testing.T) {
 	w := newWorld(t)
 	world, err := json.Marshal(map[string]any{
 		"chromium": tools.Chromium, "control": w.control.URL,
-		"main": w.main.Addresses["all"], "private": w.private.Addresses["all"], "empty": w.empty.Addresses["all"],
-		"api": w.apart.Addresses["api"], "admin": w.apart.Addresses["admin"],
+		"main": w.main.URL(), "private": w.private.URL(), "empty": w.empty.URL(),
+		"api": w.apart.URL(), "admin": w.apart.AdminURL(),
 		"token": adminToken, "userToken": userToken, "wrongToken": wrongToken,
 		"secrets": []string{
 			adminToken, userToken, wrongToken, alphaKey, betaKey, upstreamWords,
@@ -38,7 +38,7 @@ func TestDashboard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, tools.Node, "dashboard.mjs")
 	cmd.WaitDelay = time.Second

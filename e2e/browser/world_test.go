@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -25,33 +26,38 @@ const (
 // world is what the browser sees: some servers in front of two providers.
 type world struct {
 	providers map[string]*mockllm.Server
-	main      *Berry
-	private   *Berry // public_status is off
-	apart     *Berry // the operator's routes have an address of their own
-	empty     *Berry // nothing is configured
+	main      *process.Berry
+	private   *process.Berry // public_status is off
+	apart     *process.Berry // the operator's routes have an address of their own
+	empty     *process.Berry // nothing is configured
 	control   *httptest.Server
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	binary, err := Build(dir)
+	binary, err := process.Build(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{providers: map[string]*mockllm.Server{"alpha": mockllm.Start(t, nil), "beta": mockllm.Start(t, nil)}}
 	w.set(t, "alpha", mockllm.Behaviour{Name: "alpha", Key: alphaKey, Models: []string{"up-1"}})
 	w.set(t, "beta", mockllm.Behaviour{Name: "beta", Key: betaKey, Models: []string{"up-2"}})
-	start := func(config string) *Berry {
-		b, err := StartBerry(binary, dir, config)
+	start := func(config string) *process.Berry {
+		file, err := process.File(dir, config)
 		if err != nil {
 			t.Fatal(err)
+		}
+		var log process.Log
+		b, err := process.Start(binary, file, process.Options{Env: process.BareEnv(), Log: &log})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, log.String())
 		}
 		t.Cleanup(func() {
 			if err := b.Stop(); err != nil {
 				t.Error(err)
 			}
-			if strings.Contains(b.Log(), "-canary-") {
+			if strings.Contains(log.String(), "-canary-") {
 				t.Error("a server's log holds a secret")
 			}
 		})
@@ -125,7 +131,7 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 
 func (w *world) chat(rw http.ResponseWriter, model string, stream bool) {
 	body := fmt.Sprintf(`{"model":%q,"stream":%t,"messages":[{"role":"user","content":"Hello"}]}`, model, stream)
-	r, err := http.NewRequest(http.MethodPost, w.main.Addresses["all"]+"/v1/chat/completions", strings.NewReader(body))
+	r, err := http.NewRequest(http.MethodPost, w.main.URL()+"/v1/chat/completions", strings.NewReader(body))
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusInternalServerError)
 		return

@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -81,40 +76,18 @@ func (w *world) start(berry, settings string) (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(dir, "config.toml")
-	if err := os.WriteFile(file, []byte(w.config(settings)), 0o600); err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(berry, "--config", file)
-	out, err := cmd.StdoutPipe()
+	file, err := process.File(dir, w.config(settings))
 	if err != nil {
 		return nil, err
 	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
+	b, err := process.Start(berry, file, process.Options{})
+	if err != nil {
 		return nil, err
 	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		var entry struct {
-			Message string
-			Fields  struct{ Address string }
-		}
-		if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Message == "Starting Berry API" {
-			w.url = "http://" + entry.Fields.Address
-			break
-		}
-	}
-	drained := make(chan struct{})
-	go func() { _, _ = io.Copy(io.Discard, out); close(drained) }()
+	w.url = b.URL()
 	return func() error {
 		defer os.RemoveAll(dir)
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		<-drained
-		if err := cmd.Wait(); err != nil {
-			return fmt.Errorf("berry-api did not end well: %w", err)
-		}
-		return nil
+		return b.Stop()
 	}, nil
 }
 

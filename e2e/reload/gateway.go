@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,12 +9,12 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -23,13 +22,11 @@ const token = "reload-client-token-0001"
 
 // gateway is the berry-api under test.
 type gateway struct {
-	cmd     *exec.Cmd
-	url     string
+	*process.Berry
 	dir     string
 	up      []*mockllm.Server
 	version int // of the mounted folder
 	client  *http.Client
-	drained chan struct{}
 }
 
 func start(berry string, up []*mockllm.Server) (*gateway, error) {
@@ -38,7 +35,7 @@ func start(berry string, up []*mockllm.Server) (*gateway, error) {
 		return nil, err
 	}
 	g := &gateway{
-		dir: dir, up: up, drained: make(chan struct{}),
+		dir: dir, up: up,
 		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1000}},
 	}
 	if err := g.mount(g.config(0)); err != nil {
@@ -48,28 +45,8 @@ func start(berry string, up []*mockllm.Server) (*gateway, error) {
 	if err := os.Symlink(filepath.Join("..data", "config.toml"), file); err != nil {
 		return nil, err
 	}
-	g.cmd = exec.Command(berry, "--config", file)
-	g.cmd.Stderr = os.Stderr // what the race detector finds
-	out, err := g.cmd.StdoutPipe()
-	if err != nil {
+	if g.Berry, err = process.Start(berry, file, process.Options{Errors: os.Stderr}); err != nil { // which gets what the race detector finds
 		return nil, err
-	}
-	if err := g.cmd.Start(); err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(out)
-	for g.url == "" && lines.Scan() {
-		var entry struct {
-			Message string
-			Fields  struct{ Address string }
-		}
-		if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Message == "Starting Berry API" {
-			g.url = "http://" + entry.Fields.Address
-		}
-	}
-	go func() { _, _ = io.Copy(io.Discard, out); close(g.drained) }()
-	if g.url == "" {
-		return nil, errors.Join(errors.New("berry-api did not start"), g.stop())
 	}
 	return g, nil
 }
@@ -131,7 +108,7 @@ func (g *gateway) change(ctx context.Context, n int) error {
 			return errors.Join(err, fmt.Errorf("reload %d: status %d: %s", n, status, body))
 		}
 	case 1:
-		if err := g.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		if err := g.Signal(syscall.SIGHUP); err != nil {
 			return err
 		}
 	}
@@ -197,7 +174,7 @@ func (g *gateway) post(path, body string) (int, string, error) {
 func (g *gateway) get(path string) (int, string, error) { return g.do(http.MethodGet, path, "") }
 
 func (g *gateway) do(method, path, body string) (int, string, error) {
-	req, err := http.NewRequest(method, g.url+path, bytes.NewReader([]byte(body)))
+	req, err := http.NewRequest(method, g.URL()+path, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return 0, "", err
 	}
@@ -215,10 +192,5 @@ func (g *gateway) do(method, path, body string) (int, string, error) {
 func (g *gateway) stop() error {
 	defer os.RemoveAll(g.dir)
 	g.client.CloseIdleConnections()
-	_ = g.cmd.Process.Signal(syscall.SIGTERM)
-	<-g.drained
-	if err := g.cmd.Wait(); err != nil {
-		return fmt.Errorf("berry-api did not end well: %w", err)
-	}
-	return nil
+	return g.Stop()
 }

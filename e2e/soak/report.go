@@ -54,7 +54,7 @@ func (r *report) watch(ctx context.Context, g *gateway) {
 // sample reads the process's figures from /proc and its own metrics.
 func (r *report) sample(g *gateway) {
 	s := sample{at: time.Since(r.began)}
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.PID()))
 	for line := range strings.Lines(string(status)) {
 		if f := strings.Fields(line); len(f) > 1 {
 			n, _ := strconv.Atoi(f[1])
@@ -66,9 +66,9 @@ func (r *report) sample(g *gateway) {
 			}
 		}
 	}
-	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.cmd.Process.Pid))
+	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.PID()))
 	s.files = len(files)
-	if resp, err := g.client.Get(g.url + "/prometheus"); err == nil {
+	if resp, err := g.client.Get(g.URL() + "/prometheus"); err == nil {
 		page, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		for line := range strings.Lines(string(page)) {

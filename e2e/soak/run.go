@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,13 +9,11 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -66,11 +63,9 @@ func run(ctx context.Context, o options) (*report, error) {
 
 // gateway is the berry-api under test.
 type gateway struct {
-	cmd     *exec.Cmd
-	url     string
-	dir     string
-	client  *http.Client
-	drained chan struct{}
+	*process.Berry
+	dir    string
+	client *http.Client
 }
 
 func start(berry string, up []*mockllm.Server) (*gateway, error) {
@@ -78,7 +73,7 @@ func start(berry string, up []*mockllm.Server) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf(`
+	file, err := process.File(dir, fmt.Sprintf(`
 [settings]
 bind_address = "127.0.0.1:0"
 log_format = "json"
@@ -96,42 +91,20 @@ backends = [{ provider = "a", model = "m" }, { provider = "b", model = "m", tags
 [users.u]
 token = %q
 tags = ["admin"]
-`, up[0].URL, up[1].URL, token)
-	file := filepath.Join(dir, "config.toml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		return nil, err
-	}
-	g := &gateway{cmd: exec.Command(berry, "--config", file), dir: dir, client: &http.Client{Timeout: time.Minute}, drained: make(chan struct{})}
-	out, err := g.cmd.StdoutPipe()
+`, up[0].URL, up[1].URL, token))
 	if err != nil {
 		return nil, err
 	}
-	if err := g.cmd.Start(); err != nil {
+	b, err := process.Start(berry, file, process.Options{})
+	if err != nil {
 		return nil, err
 	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		var entry struct {
-			Message string
-			Fields  struct{ Address string }
-		}
-		if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Message == "Starting Berry API" {
-			g.url = "http://" + entry.Fields.Address
-			break
-		}
-	}
-	go func() { _, _ = io.Copy(io.Discard, out); close(g.drained) }()
-	return g, nil
+	return &gateway{Berry: b, dir: dir, client: &http.Client{Timeout: time.Minute}}, nil
 }
 
 func (g *gateway) stop() error {
 	defer os.RemoveAll(g.dir)
-	_ = g.cmd.Process.Signal(syscall.SIGTERM)
-	<-g.drained
-	if err := g.cmd.Wait(); err != nil {
-		return fmt.Errorf("berry-api did not end well: %w", err)
-	}
-	return nil
+	return g.Stop()
 }
 
 var errLeft = errors.New("left")
@@ -146,7 +119,7 @@ func (g *gateway) ask(n int) string {
 		time.AfterFunc(60*time.Millisecond, func() { cancel(errLeft) })
 	}
 	body := fmt.Sprintf(`{"model":"m","stream":%t,"messages":[{"role":"user","content":"request %d"}]}`, stream, n)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url+"/v1/chat/completions", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL()+"/v1/chat/completions", strings.NewReader(body))
 	if err != nil {
 		return "wrong: " + err.Error()
 	}

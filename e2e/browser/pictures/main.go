@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/PPKunOfficial/berry-api/e2e/browser"
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 )
 
 func main() {
@@ -48,7 +49,7 @@ func run(ctx context.Context, long time.Duration, folder string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	binary, err := browser.Build(dir)
+	binary, err := process.Build(dir)
 	if err != nil {
 		return err
 	}
@@ -57,22 +58,29 @@ func run(ctx context.Context, long time.Duration, folder string) error {
 		return err
 	}
 	defer w.close()
-	berry, err := browser.StartBerry(binary, dir, w.config())
+	start := func(config string) (*process.Berry, error) {
+		file, err := process.File(dir, config)
+		if err != nil {
+			return nil, err
+		}
+		return process.Start(binary, file, process.Options{Env: process.BareEnv()})
+	}
+	berry, err := start(w.config())
 	if err != nil {
 		return err
 	}
 	defer berry.Stop()
-	empty, err := browser.StartBerry(binary, dir, emptyConfig())
+	empty, err := start(emptyConfig())
 	if err != nil {
 		return err
 	}
 	defer empty.Stop()
-	w.url = berry.Addresses["all"]
+	w.url = berry.URL()
 	log.Printf("%s/status for %v, token %s", w.url, long, adminToken)
 
 	take := func(names ...string) error {
 		world, err := json.Marshal(map[string]any{
-			"chromium": tools.Chromium, "main": w.url, "empty": empty.Addresses["all"], "token": adminToken,
+			"chromium": tools.Chromium, "main": w.url, "empty": empty.URL(), "token": adminToken,
 			"secrets": []string{adminToken, userToken, scriptToken}, "folder": folder, "pictures": names,
 		})
 		if err != nil {
