@@ -307,6 +307,9 @@ func TestAgain(t *testing.T) {
 		t.Fatalf("again: %v %v", again, err)
 	}
 	again.Report(Outcome{Kind: RateLimit, RetryAfter: time.Second})
+	if l.MayAgain(time.Second-1) || !l.MayAgain(time.Second) {
+		t.Errorf("a second's cool-down: %t within less, %t within a second", l.MayAgain(time.Second-1), l.MayAgain(time.Second))
+	}
 	if _, err := w.lb.Again(&w.req, l); refusal(err).Reason != ReasonRateLimited || refusal(err).RetryAfter != time.Second {
 		t.Errorf("while it cools down: %v", err)
 	}
@@ -324,5 +327,12 @@ func TestAgain(t *testing.T) {
 	w.open("a")
 	if _, err := w.lb.Again(&w.req, l); refusal(err).Reason != ReasonDown {
 		t.Errorf("behind an open breaker: %v", err)
+	}
+	if timeout := w.fleet.policy.Load().OpenTimeout; l.MayAgain(0) || l.MayAgain(timeout/2) || !l.MayAgain(timeout) {
+		t.Errorf("behind a breaker of %v", timeout)
+	}
+	w.fleet.Drain("a")
+	if l.MayAgain(time.Hour) {
+		t.Error("drained")
 	}
 }

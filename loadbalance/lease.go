@@ -1,6 +1,9 @@
 package loadbalance
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Lease is one pick: the right to send one attempt to a backend. It holds a
 // slot of the backend until it is reported, so it must be reported, whatever
@@ -67,6 +70,19 @@ func (l *Lease) Answered() {
 		}
 	}
 	b.answered(l.start)
+}
+
+// MayAgain reports whether Again may lease the same backend in d from now, as
+// far as that is known: it is not drained, and neither cooling down nor behind
+// an open breaker then. Whoever is told no need not wait. It says nothing of
+// limits, takes nothing and never blocks; call it after Report.
+func (l *Lease) MayAgain(d time.Duration) bool {
+	b := l.node.backend
+	switch b.standing(b.fleet.now() + int64(d)) {
+	case standsHealthy, standsTrial, standsUnhealthy:
+		return true
+	}
+	return false
 }
 
 // MayRetry takes one retry from the budget of the backend that failed, and

@@ -102,6 +102,22 @@ func TestS01OnlyOneBackendWaits(t *testing.T) {
 	b.attempts(3, 0)
 }
 
+// A failure that opens the breaker is told at once: nobody waits for a backend
+// that nothing may be sent to after the wait. It used to be waited for, and then
+// the request failed all the same.
+func TestNobodyWaitsForAnOpenBreaker(t *testing.T) {
+	b := start(t, faultSetup(status(503, http.Header{"Retry-After": {"4"}}), nil, func(s *config.Settings) {
+		s.CircuitBreakerFailureThreshold = 1
+		s.RetryAfterWaitSeconds = 60
+	}))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if a := b.whole(b.open(ctx, ask("gpt-a", ""))); a.Status != 503 || a.Header.Get("Retry-After") == "" {
+		t.Errorf("%d, Retry-After %q: %s", a.Status, a.Header.Get("Retry-After"), a.Body)
+	}
+	b.attempts(1, 0)
+}
+
 func TestS02RateLimitedForEver(t *testing.T) {
 	b := start(t, faultSetup(status(429, nil), good60, nil))
 	for range 3 {

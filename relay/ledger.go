@@ -258,9 +258,10 @@ func (x *exchange) sameBackend(l *loadbalance.Lease) (try, bool) {
 }
 
 // again leases the same backend once more after a pause. It is false when the
-// client left meanwhile or the backend may not be used.
+// client left meanwhile or the backend may not be used, at once where that is
+// known before: the failure may have opened its breaker.
 func (x *exchange) again(l *loadbalance.Lease, why Reason, pause time.Duration) (try, bool) {
-	if !sleep(x.r.Context(), pause) {
+	if !l.MayAgain(pause) || !sleep(x.r.Context(), pause) {
 		return try{}, false
 	}
 	next, err := x.model.Balancer.Again(&x.pick, l)

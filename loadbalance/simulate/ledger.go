@@ -18,10 +18,11 @@ import (
 //     MaxRetries of its group. The pause begins at 100 ms, doubles up to 2 s and
 //     has up to half taken off at random.
 //  4. Else, or if the backend may not be used again after the pause: another
-//     backend at once, up to MaxMoves times.
+//     backend at once, up to MaxMoves times. Where that is known before, as after
+//     the failure that opened the breaker, there is no pause.
 //  5. A request that has not moved and finds no other backend: after a 429 the
-//     same one, if the wait is at most 5 s (1 s, doubling, if it does not say); after
-//     a broken connection the same one, as in 3. Nothing else.
+//     same one, if that takes at most 5 s in all (1 s, doubling, if it does not
+//     say); after a broken connection the same one, as in 3. Nothing else.
 //
 // Where the same backend is tried again, the wait comes before the lease; where
 // another is, its pick comes at once.
@@ -92,7 +93,8 @@ type ledger struct {
 	attempts int
 	same     int // after the first on the backend of the last one
 	moves    int
-	rule     rule // that the pause under way follows
+	waited   time.Duration // for the only backend, by rule 5
+	rule     rule          // that the pause under way follows
 	why      reason
 	pause    time.Duration
 }
@@ -105,8 +107,7 @@ func (s *simulation) retry(f *flight, from rule) {
 	for l.rule = from; l.rule < giveUp; l.rule++ {
 		switch l.rule {
 		case waitInPlace:
-			if temporary && x.retryAfter > 0 && x.retryAfter <= s.rules.WaitInPlace {
-				s.pause(f, waited, x.retryAfter)
+			if temporary && x.retryAfter > 0 && x.retryAfter <= s.rules.WaitInPlace && s.pause(f, waited, x.retryAfter) {
 				return
 			}
 		case again:
@@ -141,11 +142,8 @@ func (s *simulation) pauseWithoutChoice(f *flight, temporary bool) bool {
 		if wait == 0 {
 			wait = unsaidWait << min(f.ledger.same, 10)
 		}
-		if wait > waitWithoutChoice {
-			return false
-		}
-		s.pause(f, waited, wait)
-		return true
+		f.ledger.waited += wait
+		return f.ledger.waited <= waitWithoutChoice && s.pause(f, waited, wait)
 	case f.fate.kind == loadbalance.Network:
 		return s.pauseForSame(f)
 	}
@@ -160,13 +158,18 @@ func (s *simulation) pauseForSame(f *flight) bool {
 	}
 	pause := min(firstPause<<min(f.ledger.same, 10), longestPause)
 	pause -= time.Duration(s.rnd.Int64N(int64(pause / 2)))
-	s.pause(f, sameBackend, pause)
-	return true
+	return s.pause(f, sameBackend, pause)
 }
 
-func (s *simulation) pause(f *flight, why reason, d time.Duration) {
+// pause begins a pause before another attempt on the same backend, unless that
+// is known to be out of use behind it.
+func (s *simulation) pause(f *flight, why reason, d time.Duration) bool {
+	if !f.lease.MayAgain(d) {
+		return false
+	}
 	f.ledger.why, f.ledger.pause = why, d
 	s.queue.push(event{at: s.now + moment(d), what: resume, flight: f})
+	return true
 }
 
 // resume goes on after a pause: on the same backend, or if that may not be

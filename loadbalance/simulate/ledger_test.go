@@ -129,9 +129,9 @@ func TestRulesOfTheRelay(t *testing.T) {
 	f("noChoice: a longer one is not",
 		one{backends: "a", faults: both(fault(loadbalance.RateLimit, 5001*time.Millisecond))},
 		"a first 0s rate_limit")
-	f("noChoice: without a time 1 s, doubling, as long as it is left alone",
+	f("noChoice: without a time 1 s, doubling, up to 5 s in all",
 		one{backends: "a", faults: both(fault(loadbalance.RateLimit, 0))},
-		"a first 0s rate_limit", "a rate_limit 1s rate_limit", "a rate_limit 2s rate_limit", "a rate_limit 4s rate_limit")
+		"a first 0s rate_limit", "a rate_limit 1s rate_limit", "a rate_limit 2s rate_limit")
 	f("noChoice: a broken connection is tried again",
 		one{backends: "a", faults: both(fault(loadbalance.Network, 0))},
 		"a first 0s network", "a same_backend ~100ms network")
