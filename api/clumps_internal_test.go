@@ -74,7 +74,7 @@ func (c *writes) sent() []string {
 // What a connection holds is sent by release, and by all that comes after an answer.
 func TestHeldWrites(t *testing.T) {
 	under := &writes{}
-	c := &watchedConn{Conn: under}
+	c := newWatchedConn(under)
 	say := func(text string) {
 		t.Helper()
 		if n, err := c.Write([]byte(text)); n != len(text) || err != nil {
@@ -136,7 +136,7 @@ func TestHeldWrites(t *testing.T) {
 func TestCloseEndsAStuckWrite(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
-	c := &watchedConn{Conn: near}
+	c := newWatchedConn(near)
 	c.hold()
 	if _, err := c.Write([]byte("held")); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"net"
 	"net/http"
 	"sync"
@@ -34,7 +35,7 @@ func (l watched) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &watchedConn{Conn: c}, nil
+	return newWatchedConn(c), nil
 }
 
 // watchedConn fails a write that makes no progress for stallLimit: net/http
@@ -48,15 +49,20 @@ func (l watched) Accept() (net.Conn, error) {
 type watchedConn struct {
 	net.Conn
 
-	mu    sync.Mutex // guards what follows
-	armed time.Time  // when the limit was last set
-	other bool       // somebody else has set a deadline: it is theirs
+	born  time.Time
+	mu    sync.Mutex   // held while a deadline is set
+	armed atomic.Int64 // until when the limit is set well enough, after born; othersLimit if it is not ours
 
 	writing sync.Mutex // held while something is sent, so that nothing overtakes; guards what follows
 	holding bool
 	held    *[]byte     // nil for nothing
 	holds   atomic.Bool // held is not nil
 }
+
+// othersLimit stands for a deadline that somebody else has set.
+const othersLimit = math.MaxInt64
+
+func newWatchedConn(c net.Conn) *watchedConn { return &watchedConn{Conn: c, born: time.Now()} }
 
 // heldMost is how much is gathered before it is sent anyway.
 const heldMost = 64 << 10
@@ -160,10 +166,14 @@ func (c *watchedConn) ended() {
 // arm starts the limit anew, a little late: not each of a stream's many small
 // writes has to set the timer.
 func (c *watchedConn) arm() {
+	if int64(time.Since(c.born)) < c.armed.Load() {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); !c.other && now.Sub(c.armed) >= stallLimit/20 {
-		c.armed = now
+	if c.armed.Load() != othersLimit {
+		now := time.Now()
+		c.armed.Store(int64(now.Sub(c.born) + stallLimit/20))
 		_ = c.Conn.SetWriteDeadline(now.Add(stallLimit)) // fails on a closed connection, as the write will
 	}
 }
@@ -179,7 +189,11 @@ func (c *watchedConn) SetWriteDeadline(t time.Time) error {
 func (c *watchedConn) setWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.other, c.armed = !t.IsZero(), time.Time{}
+	if t.IsZero() {
+		c.armed.Store(0)
+	} else {
+		c.armed.Store(othersLimit)
+	}
 	return c.Conn.SetWriteDeadline(t)
 }
 

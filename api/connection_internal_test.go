@@ -60,7 +60,7 @@ func (d *deadlines) Write(p []byte) (int, error)        { return d.Body.Write(p)
 func TestWatchedConn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &deadlines{stream: stream{ResponseRecorder: httptest.NewRecorder(), start: time.Now()}}
-		c := &watchedConn{Conn: d}
+		c := newWatchedConn(d)
 		write := func(n int) {
 			t.Helper()
 			if m, err := c.Write(make([]byte, n)); m != n || err != nil {

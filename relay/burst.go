@@ -11,15 +11,14 @@ const burstGap = time.Millisecond
 // gather lets the upstream write on while it does so without a pause: when a
 // clump came right behind another one (or behind the wait after that), or when
 // the first one has several events of content. It is called when a clump has
-// gone out, so that nothing that is here waits.
-func (p *pump) gather() {
-	now := p.x.gate.written()
+// gone out, at now, so that nothing that is here waits.
+func (p *pump) gather(now time.Time) {
 	burst := p.contents > 1
 	if !p.flushed.IsZero() {
-		burst = now.Sub(p.flushed) < 2*p.x.g.burst
+		burst = now.Sub(p.flushed) < 2*p.burst
 	}
 	p.flushed, p.contents = now, 0
-	if burst && p.x.g.burst > 0 {
-		time.Sleep(p.x.g.burst)
+	if burst && p.burst > 0 {
+		time.Sleep(p.burst)
 	}
 }

@@ -22,27 +22,28 @@ var (
 // the one clock of the request's time limits. Its timer's goroutine and the
 // request's meet under mu; after close nothing is written.
 type gate struct {
-	w         http.ResponseWriter
-	out       flusher
 	stream    bool
 	hold      time.Time     // when a stream's header goes out without content
 	keepalive time.Duration // longest silence towards the client; 0 for none
+	w         http.ResponseWriter
+	out       flusher
 
 	mu        sync.Mutex // guards what follows, and writing to w
 	open      bool       // the header is out
 	closed    bool
+	ticked    bool      // timer has fired
 	gone      time.Time // the client left: nothing is written, and reading on ends then
 	lastWrite time.Time
-	timer     *time.Timer
-	next      time.Time // when timer fires
-	ticked    bool      // it has fired
+	since     time.Time // the last sign of life from the upstream
+
+	timer *time.Timer
+	next  time.Time // when timer fires
 
 	// The attempt under way.
 	cancel context.CancelCauseFunc // nil between attempts
 	until  time.Time               // its limit
 	cause  error                   // what that limit is
-	idle   time.Duration           // above 0 once content came: the limit moves with each read
-	since  time.Time               // the last sign of life from the upstream
+	idle   time.Duration           // above 0 once content came: the limit moves with since
 }
 
 // flusher sends what was written.
@@ -128,31 +129,22 @@ func (g *gate) commit(idle time.Duration, header func(h http.Header)) {
 	g.arm()
 }
 
-// send writes p and flushes it. The error is the client's connection's.
-func (g *gate) send(p []byte) error {
+// send writes p and flushes it, which is a sign of life from the upstream, and
+// returns when that was done. The error is the client's connection's.
+func (g *gate) send(p []byte) (now time.Time, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.write(p)
-}
-
-func (g *gate) write(p []byte) error {
-	if !g.gone.IsZero() {
-		return nil
+	gone := !g.gone.IsZero()
+	if !gone {
+		if _, err = g.w.Write(p); err == nil {
+			err = g.out.FlushError()
+		}
 	}
-	_, err := g.w.Write(p)
-	if err == nil {
-		err = g.out.FlushError()
+	now = time.Now()
+	if g.since = now; !gone {
+		g.lastWrite = now
 	}
-	now := time.Now()
-	g.lastWrite, g.since = now, now
-	return err
-}
-
-// written is when something last went to the client.
-func (g *gate) written() time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.lastWrite
+	return now, err
 }
 
 // last writes p and leaves it to the answer's end to send it.

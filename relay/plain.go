@@ -65,7 +65,7 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 			x.format.copyHeader(h, resp.Header, c.t.up.Secrets)
 			x.backendHeader(h)
 		})
-		err = x.gate.send(body)
+		_, err = x.gate.send(body)
 		x.rec.Status = http.StatusOK
 	} else {
 		err = x.answer(c, resp, body)

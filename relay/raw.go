@@ -63,7 +63,8 @@ func (x *exchange) raw(c *call, resp *http.Response, head []byte) verdict {
 // false when the client has gone.
 func (x *exchange) pass(c *call, resp *http.Response, p []byte) bool {
 	if x.rec.Committed {
-		return x.gate.send(p) == nil && !x.left()
+		_, err := x.gate.send(p)
+		return err == nil && !x.left()
 	}
 	c.a.FirstContent = time.Since(c.a.Start)
 	c.lease.Answered()
@@ -78,7 +79,8 @@ func (x *exchange) pass(c *call, resp *http.Response, p []byte) bool {
 			h["Content-Length"] = []string{strconv.FormatInt(resp.ContentLength, 10)}
 		}
 	})
-	return x.gate.send(p) == nil && !x.left()
+	_, err := x.gate.send(p)
+	return err == nil && !x.left()
 }
 
 // cutOff ends an answer of bytes after its first ones. No word can be put behind

@@ -76,16 +76,21 @@ func (x *exchange) left() bool {
 }
 
 // watched tells the gate of each sign of life from the upstream, and bounds
-// what is read on for a client that has gone.
+// what is read on for a client that has gone. The gate hears of it before the
+// next read: a clump that goes out meanwhile tells it as much.
 type watched struct {
 	src    io.Reader
 	x      *exchange
-	excess int // bytes read since the client left
+	untold bool // the gate has not heard of the last read
+	excess int  // bytes read since the client left
 }
 
 func (r *watched) Read(p []byte) (int, error) {
+	if r.untold {
+		r.x.gate.touch()
+	}
 	n, err := r.src.Read(p)
-	r.x.gate.touch()
+	r.untold = true
 	if r.x.rt.limits.readOn && r.x.left() {
 		if r.excess += n; r.excess > readOnBytes {
 			return 0, errGone

@@ -58,7 +58,7 @@ func TestReadingOnEnds(t *testing.T) {
 		for attempt.Err() == nil {
 			time.Sleep(time.Second)
 			x.gate.touch()
-			_ = x.gate.send([]byte("x"))
+			_, _ = x.gate.send([]byte("x"))
 			_ = x.gate.last([]byte("x"))
 		}
 		synctest.Wait()

@@ -22,51 +22,66 @@ const (
 	drainTime = 10 * time.Millisecond
 )
 
-// pump carries one streamed answer from the upstream to the client.
+// pump carries one streamed answer from the upstream to the client. What each
+// event needs stands here and together, also where it belongs to the exchange:
+// between two events of a stream that comes slowly other streams have had the
+// processor's caches, and each place in memory that is touched again costs as
+// much as all that is done there.
 type pump struct {
+	in   sse.Reader
+	from watched // what in reads
+	dec  dialect.StreamDecoder
+	out  []byte // events on their way: held before the commit, a clump after it
+	gate *gate
+	said *said // the exchange's
+
+	committed bool // as the record says
+	flowing   bool // this attempt's first content has come
+	pending   bool // the header is still to go out, with the first clump
+	replay    bool // this attempt repeats what an earlier one began
+
+	burst    time.Duration
+	contents int       // events of content in the clump
+	flushed  time.Time // when the last clump went out; zero before the first
+
 	x    *exchange
 	c    *call
 	resp *http.Response
-	dec  dialect.StreamDecoder
-	in   *sse.Reader
-	out  []byte // events on their way: held before the commit, a clump after it
-
-	flowing bool // this attempt's first content has come
-	pending bool // the header is still to go out, with the first clump
-	replay  bool // this attempt repeats what an earlier one began
-	raw     []byte
-
-	contents int       // events of content in the clump
-	flushed  time.Time // when the last clump went out; zero before the first
+	raw  []byte
 }
 
-type buffers struct {
-	in  sse.Reader
-	out []byte
-}
-
-var streams = sync.Pool{New: func() any { return new(buffers) }}
+var pumps = sync.Pool{New: func() any { return new(pump) }}
 
 // keptOut is the largest clump buffer that is kept for another stream.
 const keptOut = 64 << 10
 
 // stream carries a streamed answer.
 func (x *exchange) stream(c *call, resp *http.Response) verdict {
-	bufs := streams.Get().(*buffers)
-	bufs.in.Reset(&watched{src: resp.Body, x: x}, maxEvent)
-	p := &pump{x: x, c: c, resp: resp, dec: c.decoder(), in: &bufs.in, out: bufs.out[:0], replay: x.rec.Committed}
-	expectBare(p.in, p.dec)
+	p := pumps.Get().(*pump)
+	p.x, p.c, p.resp, p.dec = x, c, resp, c.decoder()
+	p.gate, p.said, p.burst = &x.gate, x.said, x.g.burst
+	p.committed, p.replay = x.rec.Committed, x.rec.Committed
+	p.from = watched{src: resp.Body, x: x}
+	p.in.Reset(&p.from, maxEvent)
+	expectBare(&p.in, p.dec)
 	if p.replay {
 		x.said.begin()
 	}
 	v := p.run()
 	p.book()
-	bufs.in.Reset(nil, 0)
-	if bufs.out = p.out; cap(bufs.out) > keptOut {
-		bufs.out = nil
-	}
-	streams.Put(bufs)
+	p.recycle()
 	return v
+}
+
+// recycle makes p ready for another stream.
+func (p *pump) recycle() {
+	p.in.Reset(nil, 0)
+	in, out := p.in, p.out[:0]
+	if cap(out) > keptOut {
+		out = nil
+	}
+	*p = pump{in: in, out: out}
+	pumps.Put(p)
 }
 
 // run passes events on until the stream ends.
@@ -91,20 +106,21 @@ func (p *pump) run() verdict {
 			}
 		}
 		switch {
-		case !p.x.rec.Committed && len(p.out) > maxHeld:
+		case !p.committed && len(p.out) > maxHeld:
 			return p.x.unreadable()
-		case p.x.rec.Committed && len(p.out) > 0 && !p.in.Buffered():
-			if !p.flush() {
+		case p.committed && len(p.out) > 0 && !p.in.Buffered():
+			now, ok := p.flush()
+			if !ok {
 				return p.left()
 			}
-			p.gather()
+			p.gather(now)
 		}
 	}
 }
 
 // event decodes one upstream event into out.
 func (p *pump) event(ev sse.Event) (state dialect.State, err error) {
-	if p.x.said == nil {
+	if p.said == nil {
 		p.out, state, err = decode(p.dec, p.out, ev)
 		return state, err
 	}
@@ -113,11 +129,11 @@ func (p *pump) event(ev sse.Event) (state dialect.State, err error) {
 		return state, err
 	}
 	if !p.replay {
-		p.x.said.note(p.raw)
+		p.said.note(p.raw)
 		p.out = append(p.out, p.raw...)
 		return state, nil
 	}
-	p.out, err = p.x.said.follow(p.out, p.raw)
+	p.out, err = p.said.follow(p.out, p.raw)
 	return state, err
 }
 
@@ -150,10 +166,11 @@ func (p *pump) begin() {
 	if p.c.lease != nil { // none is needed to have a response told again
 		p.c.lease.Answered()
 	}
-	if x.rec.Committed {
+	if p.committed {
 		x.gate.flowing(x.rt.limits.idle)
 		return
 	}
+	p.committed = true
 	x.rec.Committed, x.rec.Status = true, http.StatusOK
 	x.rec.FirstContent = time.Since(x.rec.Start)
 	p.pending = true
@@ -169,20 +186,21 @@ func (p *pump) open() {
 		return
 	}
 	p.pending = false
-	p.x.gate.commit(p.x.rt.limits.idle, func(h http.Header) {
+	p.gate.commit(p.x.rt.limits.idle, func(h http.Header) {
 		p.x.format.copyHeader(h, p.resp.Header, p.c.t.up.Secrets)
 		p.x.backendHeader(h)
 	})
 }
 
-// flush sends the clump.
-func (p *pump) flush() bool {
+// flush sends the clump and returns when it had gone; it is false when the client
+// has gone.
+func (p *pump) flush() (time.Time, bool) {
 	p.open()
-	err := p.x.gate.send(p.out)
-	p.out = p.out[:0]
+	now, err := p.gate.send(p.out)
+	p.out, p.from.untold = p.out[:0], false
 	// A client that left is noticed by the server too, which then says whether
 	// to read on.
-	return err == nil || p.x.rt.limits.readOn
+	return now, err == nil || p.x.rt.limits.readOn
 }
 
 // book learns the usage: the upstream's own figures, or an estimate for an

@@ -35,7 +35,7 @@ func (p *pump) over() verdict {
 		p.open()
 		sent = x.gate.last(p.out) == nil
 	} else {
-		sent = p.flush()
+		_, sent = p.flush()
 	}
 	if !sent || early || x.gate.left() {
 		x.clientLeft = true // with a whole answer, or nearly
@@ -133,8 +133,10 @@ func (p *pump) brokenOff(kind loadbalance.Kind, e *apierror.Error) verdict {
 	if x.said == nil || !x.said.plain() || !kind.Elsewhere() || x.left() {
 		return p.frame(kind, e)
 	}
-	if len(p.out) > 0 && !p.flush() {
-		return p.left()
+	if len(p.out) > 0 {
+		if _, ok := p.flush(); !ok {
+			return p.left()
+		}
 	}
 	return verdict{kind: kind, err: e, broken: true}
 }
@@ -172,7 +174,7 @@ func (p *pump) frame(kind loadbalance.Kind, e *apierror.Error) verdict {
 	} else {
 		p.out = p.x.format.Break(p.out, e, p.x.rec.RequestID)
 	}
-	if !p.flush() {
+	if _, ok := p.flush(); !ok {
 		p.x.clientLeft = true
 	}
 	return verdict{kind: kind}
