@@ -28,7 +28,7 @@ func (x *exchange) raw(c *call, resp *http.Response, head []byte) verdict {
 	}
 	buf := pieces.Get().(*[piece]byte)
 	defer pieces.Put(buf)
-	in := watched{src: resp.Body, x: x}
+	in := watchedBody(resp.Body, x)
 	p := head
 	var err error
 	for {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/PPKunOfficial/berry-api/relay/sse"
 )
 
 // With on_client_disconnect = "finish" an answer whose client has left is read
@@ -80,21 +82,51 @@ func (x *exchange) left() bool {
 // next read: a clump that goes out meanwhile tells it as much.
 type watched struct {
 	src    io.Reader
+	lender sse.Lender // src, if it is one
+	gate   *gate
 	x      *exchange
+	readOn bool
 	untold bool // the gate has not heard of the last read
 	excess int  // bytes read since the client left
 }
 
+// watchedBody is src, the body of an answer to x, watched.
+func watchedBody(src io.Reader, x *exchange) watched {
+	lender, _ := src.(sse.Lender)
+	return watched{src: src, lender: lender, gate: &x.gate, x: x, readOn: x.rt.limits.readOn}
+}
+
+// Read implements io.Reader.
 func (r *watched) Read(p []byte) (int, error) {
-	if r.untold {
-		r.x.gate.touch()
-	}
+	r.tell()
 	n, err := r.src.Read(p)
-	r.untold = true
-	if r.x.rt.limits.readOn && r.x.left() {
+	if r.readOn && r.x.left() {
 		if r.excess += n; r.excess > readOnBytes {
 			return 0, errGone
 		}
 	}
 	return n, err
+}
+
+// Lend implements sse.Lender.
+func (r *watched) Lend() ([]byte, error) {
+	if r.lender == nil {
+		return nil, nil
+	}
+	r.tell()
+	p, err := r.lender.Lend()
+	if r.readOn && r.x.left() {
+		if r.excess += len(p); r.excess > readOnBytes {
+			return nil, errGone
+		}
+	}
+	return p, err
+}
+
+// tell tells the gate of the last read before the next one.
+func (r *watched) tell() {
+	if r.untold {
+		r.gate.touch()
+	}
+	r.untold = true
 }

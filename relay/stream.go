@@ -61,7 +61,7 @@ func (x *exchange) stream(c *call, resp *http.Response) verdict {
 	p.x, p.c, p.resp, p.dec = x, c, resp, c.decoder()
 	p.gate, p.said, p.burst = &x.gate, x.said, x.g.burst
 	p.committed, p.replay = x.rec.Committed, x.rec.Committed
-	p.from = watched{src: resp.Body, x: x}
+	p.from = watchedBody(resp.Body, x)
 	p.in.Reset(&p.from, maxEvent)
 	expectBare(&p.in, p.dec)
 	if p.replay {

@@ -44,20 +44,44 @@ func (b *body) Read(p []byte) (int, error) {
 	} else {
 		n, err = b.readPlain(p)
 	}
-	switch {
-	case err == nil:
-		return n, nil
-	case errors.Is(err, io.EOF):
-		b.end()
-		return n, io.EOF
+	if err != nil {
+		err = b.over(err)
 	}
-	b.stop()
-	b.c.close()
-	if b.ctx.Err() != nil {
-		err = b.ctx.Err()
-	}
-	b.done = err
 	return n, err
+}
+
+// Lend is Read without a copy, for what comes by itself: it waits for the first
+// byte and returns what is there from where it lies, which the caller may look at
+// until it calls a method of the body again. Where more lies behind that, it
+// returns none, and Read brings all of it.
+func (b *body) Lend() ([]byte, error) {
+	if b.done != nil || !b.chunked {
+		return nil, b.done
+	}
+	for b.left <= 0 {
+		if _, err := b.frame(false); err != nil {
+			return nil, b.over(err)
+		}
+	}
+	in := &b.c.in
+	if in.r == in.w {
+		if err := in.fill(); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, b.over(err)
+		}
+	}
+	have := in.bytes()
+	n := int(min(int64(len(have)), b.left))
+	if len(have) > n+len("\r\n") {
+		return nil, nil
+	}
+	in.skip(n)
+	if b.left -= int64(n); b.left == 0 {
+		b.left, b.tail = -1, true
+	}
+	return have[:n], nil
 }
 
 // readPlain reads a body of known length, or one that ends with the connection.
@@ -88,6 +112,7 @@ func (b *body) some(p []byte) (int, error) {
 	in := &b.c.in
 	if in.r == in.w {
 		if len(p) >= firstIn {
+			in.giveBack()
 			return in.src.Read(p)
 		}
 		if err := in.fill(); err != nil {
@@ -233,6 +258,22 @@ func (b *body) Finish() bool {
 		}
 	}
 	return errors.Is(b.done, io.EOF)
+}
+
+// over ends the body with err, in order if that is io.EOF, and returns what Read
+// says from now on.
+func (b *body) over(err error) error {
+	if errors.Is(err, io.EOF) {
+		b.end()
+		return b.done
+	}
+	b.stop()
+	b.c.close()
+	if b.ctx.Err() != nil {
+		err = b.ctx.Err()
+	}
+	b.done = err
+	return err
 }
 
 // end gives the connection back after the whole answer was read. What is left

@@ -4,32 +4,44 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"sync"
 )
 
 const (
-	// firstIn is a connection's buffer: a stream holds one for as long as it runs.
+	// firstIn is the room for a read that is not known to bring much.
 	firstIn = 4 << 10
-	// burstIn is the buffer of a connection that brings more than firstIn at
-	// once, for as long as it does: fewer and larger reads.
+	// burstIn is the room for one that follows a read that filled its own: fewer
+	// and larger reads.
 	burstIn = 16 << 10
 )
 
-var bursts = sync.Pool{New: func() any { return new([burstIn]byte) }}
+var (
+	firsts = sync.Pool{New: func() any { return new([firstIn]byte) }}
+	bursts = sync.Pool{New: func() any { return new([burstIn]byte) }}
+)
 
-// buffer holds what was read and not yet used.
+// buffer holds what was read and not yet used. Its storage is borrowed: one that
+// holds nothing and waits has none. So a thousand streams need a few buffers, and
+// a read goes to memory that the processor has at hand.
 type buffer struct {
-	src   io.Reader
-	own   []byte
-	burst *[burstIn]byte // in use instead of own
-	b     []byte         // own, burst, or longer than both for a long header
-	r, w  int
-	full  bool // the last read left no room
+	src  io.Reader
+	sock socket
+
+	b    []byte // first, burst, or longer than both for a long header; nil for none
+	r, w int
+	full bool // the last read left no room
+
+	first *[firstIn]byte // what is borrowed
+	burst *[burstIn]byte
 }
 
-func newBuffer(src io.Reader) buffer {
-	own := make([]byte, firstIn)
-	return buffer{src: src, own: own, b: own}
+// over makes in read from src.
+func (in *buffer) over(src io.Reader) {
+	in.src = src
+	if nc, ok := src.(net.Conn); ok {
+		in.sock.open(nc, in)
+	}
 }
 
 func (in *buffer) bytes() []byte { return in.b[in.r:in.w] }
@@ -39,9 +51,12 @@ func (in *buffer) skip(n int) { in.r += n }
 // fill reads once more. There must be room, or nothing left unused.
 func (in *buffer) fill() error {
 	if in.r == in.w {
-		in.choose()
+		in.r, in.w = 0, 0
 	}
-	n, err := in.src.Read(in.b[in.w:])
+	n, ok, err := in.sock.read()
+	if !ok {
+		n, err = in.src.Read(in.borrow())
+	}
 	in.w += n
 	in.full = in.w == len(in.b)
 	if n > 0 {
@@ -53,27 +68,54 @@ func (in *buffer) fill() error {
 	return err
 }
 
-// choose takes the storage for the next read, with nothing left unused.
-func (in *buffer) choose() {
-	switch {
-	case !in.full:
-		in.release()
-	case in.burst == nil:
-		in.burst = bursts.Get().(*[burstIn]byte)
-		in.b = in.burst[:]
+// borrow returns the room for the next read.
+func (in *buffer) borrow() []byte {
+	if in.w == 0 {
+		in.choose()
 	}
-	in.r, in.w = 0, 0
+	return in.b[in.w:]
 }
 
-// release gives up more room than a waiting connection needs. Nothing may be
-// left unused.
-func (in *buffer) release() {
-	in.r, in.w, in.full = 0, 0, false
+// choose takes the storage for a read, with nothing left unused.
+func (in *buffer) choose() {
+	switch {
+	case in.full && in.burst == nil:
+		in.giveBack()
+		in.burst = bursts.Get().(*[burstIn]byte)
+		in.b = in.burst[:]
+	case !in.full && in.first == nil:
+		in.giveBack()
+		in.first = firsts.Get().(*[firstIn]byte)
+		in.b = in.first[:]
+	}
+}
+
+// giveBack gives the storage back, unless something in it is left unused.
+func (in *buffer) giveBack() {
+	if in.r != in.w {
+		return
+	}
+	in.r, in.w = 0, 0
+	in.drop()
+}
+
+// drop gives the storage back.
+func (in *buffer) drop() {
+	if in.first != nil {
+		firsts.Put(in.first)
+		in.first = nil
+	}
 	if in.burst != nil {
 		bursts.Put(in.burst)
 		in.burst = nil
 	}
-	in.b = in.own
+	in.b = nil
+}
+
+// release ends the use of the buffer for one answer. Nothing may be left unused.
+func (in *buffer) release() {
+	in.r, in.w, in.full = 0, 0, false
+	in.drop()
 }
 
 // room makes some behind what is not yet used.
@@ -83,7 +125,9 @@ func (in *buffer) room() {
 		in.r = 0
 	}
 	if in.w == len(in.b) {
-		in.b = append(in.b, make([]byte, len(in.b))...)
+		b := append(in.b[:len(in.b):len(in.b)], make([]byte, len(in.b))...)
+		in.drop()
+		in.b = b
 	}
 }
 

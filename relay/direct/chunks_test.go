@@ -14,7 +14,8 @@ import (
 
 // chunksOf reads a chunked body with reads of size bytes.
 func chunksOf(src io.Reader, size int) (string, error) {
-	c := &conn{in: newBuffer(src), nc: nopConn{}}
+	c := &conn{nc: nopConn{}}
+	c.in.over(src)
 	b := &body{c: c, ctx: context.Background(), stop: func() bool { return false }, chunked: true, left: -1}
 	var all bytes.Buffer
 	_, err := io.CopyBuffer(struct{ io.Writer }{&all}, struct{ io.Reader }{b}, make([]byte, size))
@@ -25,7 +26,8 @@ func chunksOf(src io.Reader, size int) (string, error) {
 func TestFinish(t *testing.T) {
 	f := func(stream string, want bool, left string) {
 		t.Helper()
-		c := &conn{in: newBuffer(strings.NewReader(stream)), nc: nopConn{}}
+		c := &conn{nc: nopConn{}}
+		c.in.over(strings.NewReader(stream))
 		b := &body{c: c, ctx: context.Background(), stop: func() bool { return false }, chunked: true, left: -1}
 		var first [5]byte
 		if _, err := io.ReadFull(b, first[:]); err != nil {

@@ -21,16 +21,20 @@ type conn struct {
 	t     *Transport
 	nc    net.Conn
 	in    buffer
-	alive func() bool   // whether the other side has left an idle connection open
 	since time.Time     // when it became idle
 	most  time.Duration // how long the upstream said that it may be; 0: it did not
 }
 
 func newConn(t *Transport, nc net.Conn) *conn {
-	return &conn{t: t, nc: nc, in: newBuffer(nc), alive: watcher(nc)}
+	c := &conn{t: t, nc: nc}
+	c.in.over(nc)
+	return c
 }
 
-func (c *conn) close() { _ = c.nc.Close() }
+func (c *conn) close() {
+	c.in.release()
+	_ = c.nc.Close()
+}
 
 // past is a deadline that ends every read and write at once.
 var past = time.Unix(1, 0)

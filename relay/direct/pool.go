@@ -18,7 +18,7 @@ func (t *Transport) take() *conn {
 		t.idle[n-1] = nil
 		t.idle = t.idle[:n-1]
 		t.mu.Unlock()
-		if c.fresh(time.Now()) && c.alive() {
+		if c.fresh(time.Now()) && c.in.sock.alive() {
 			return c
 		}
 		c.close()

@@ -28,10 +28,13 @@ type Event struct {
 // empty line counts, since some upstreams end so; whether its data is whole is
 // for the caller to see.
 type Reader struct {
-	src io.Reader
-	max int
+	src    io.Reader
+	lender Lender // src, if it is one
+	max    int
 
-	buf    []byte
+	buf    []byte // own, or what was lent
+	lent   bool
+	own    []byte
 	pos    int  // next byte to look at
 	line   int  // where the current line begins
 	event  int  // where the current event begins: what is before it may go
@@ -60,6 +63,14 @@ const (
 	burstBuffer = 16 << 10
 )
 
+// Lender is a source that can show what it has without its being copied.
+type Lender interface {
+	// Lend waits, as Read does, and returns bytes that stay as they are until the
+	// source is called again. Where it returns none and no error, Read is to be
+	// called, with which it begins where Lend ended.
+	Lend() ([]byte, error)
+}
+
 // NewReader returns a reader of src that refuses events of more than limit bytes.
 func NewReader(src io.Reader, limit int) *Reader {
 	r := &Reader{}
@@ -69,14 +80,15 @@ func NewReader(src io.Reader, limit int) *Reader {
 
 // Reset makes r read from src; it keeps its buffer unless that grew large.
 func (r *Reader) Reset(src io.Reader, limit int) {
-	buf, joined := r.buf[:0], r.joined[:0]
-	if cap(buf) > burstBuffer {
-		buf = nil
+	own, joined := r.own[:0], r.joined[:0]
+	if cap(own) > burstBuffer {
+		own = nil
 	}
 	if cap(joined) > burstBuffer {
 		joined = nil
 	}
-	*r = Reader{src: src, max: limit, buf: buf, joined: joined}
+	*r = Reader{src: src, max: limit, buf: own, own: own, joined: joined}
+	r.lender, _ = src.(Lender)
 }
 
 // Next returns the next event that has data, blocking until it is there. At
@@ -242,14 +254,19 @@ func (r *Reader) finish() bool {
 
 // fill reads once more, having made room.
 func (r *Reader) fill() {
-	if r.event > 0 {
-		n := copy(r.buf, r.buf[r.event:])
-		r.buf = r.buf[:n]
-		r.pos -= r.event
-		r.line -= r.event
-		r.name = r.name.shift(r.event)
-		r.data = r.data.shift(r.event)
-		r.event = 0
+	if r.event > 0 || r.lent {
+		r.keep()
+	}
+	if len(r.buf) == 0 && r.lender != nil {
+		lent, err := r.lender.Lend()
+		if len(lent) > 0 {
+			r.buf, r.lent, r.full = lent, true, false
+			return
+		}
+		if err != nil {
+			r.err = err
+			return
+		}
 	}
 	if len(r.buf) >= r.max {
 		r.err = ErrTooLong
@@ -267,10 +284,21 @@ func (r *Reader) fill() {
 	r.err = err
 }
 
+// keep moves the event that is not whole to the begin of the reader's own buffer.
+func (r *Reader) keep() {
+	r.own = append(r.own[:0], r.buf[r.event:]...)
+	r.buf, r.lent = r.own, false
+	r.pos -= r.event
+	r.line -= r.event
+	r.name = r.name.shift(r.event)
+	r.data = r.data.shift(r.event)
+	r.event = 0
+}
+
 func (r *Reader) grow(size int) {
 	grown := make([]byte, len(r.buf), min(max(firstBuffer, size), r.max))
 	copy(grown, r.buf)
-	r.buf = grown
+	r.buf, r.own = grown, grown
 }
 
 func (s span) shift(by int) span {
