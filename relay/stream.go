@@ -32,6 +32,7 @@ type pump struct {
 	from watched // what in reads
 	dec  dialect.StreamDecoder
 	out  []byte // events on their way: held before the commit, a clump after it
+	lent *clump // what out lies in, as long as it holds something
 	gate *gate
 	said *said // the exchange's
 
@@ -51,6 +52,31 @@ type pump struct {
 }
 
 var pumps = sync.Pool{New: func() any { return new(pump) }}
+
+// clump is the storage of one.
+type clump struct{ b []byte }
+
+var clumps = sync.Pool{New: func() any { return new(clump) }}
+
+// borrow takes storage for a clump.
+func (p *pump) borrow() {
+	if p.lent == nil {
+		p.lent = clumps.Get().(*clump)
+		p.out = p.lent.b[:0]
+	}
+}
+
+// giveBack gives the storage back with what it holds.
+func (p *pump) giveBack() {
+	if p.lent == nil {
+		return
+	}
+	if p.lent.b = p.out; cap(p.out) > keptOut {
+		p.lent.b = nil
+	}
+	clumps.Put(p.lent)
+	p.lent, p.out = nil, nil
+}
 
 // keptOut is the largest clump buffer that is kept for another stream.
 const keptOut = 64 << 10
@@ -75,12 +101,9 @@ func (x *exchange) stream(c *call, resp *http.Response) verdict {
 
 // recycle makes p ready for another stream.
 func (p *pump) recycle() {
+	p.giveBack()
 	p.in.Reset(nil, 0)
-	in, out := p.in, p.out[:0]
-	if cap(out) > keptOut {
-		out = nil
-	}
-	*p = pump{in: in, out: out}
+	*p = pump{in: p.in}
 	pumps.Put(p)
 }
 
@@ -91,6 +114,7 @@ func (p *pump) run() verdict {
 		if err != nil {
 			return p.ended(err)
 		}
+		p.borrow()
 		state, err := p.event(ev)
 		if err != nil {
 			return p.failed(err)
@@ -197,7 +221,8 @@ func (p *pump) open() {
 func (p *pump) flush() (time.Time, bool) {
 	p.open()
 	now, err := p.gate.send(p.out)
-	p.out, p.from.untold = p.out[:0], false
+	p.giveBack()
+	p.from.untold = false
 	// A client that left is noticed by the server too, which then says whether
 	// to read on.
 	return now, err == nil || p.x.rt.limits.readOn

@@ -23,6 +23,7 @@ func (p *pump) over() verdict {
 	if !p.flowing { // all that it said is that it is over, which is an answer too
 		p.begin()
 	}
+	p.borrow()
 	if err := p.close(); err != nil {
 		return p.failed(err)
 	}
@@ -169,6 +170,7 @@ func (p *pump) faulted(fault *apierror.Error) verdict {
 // frame sends what is whole and then the error.
 func (p *pump) frame(kind loadbalance.Kind, e *apierror.Error) verdict {
 	p.x.rec.Error = e
+	p.borrow()
 	if b, ok := p.dec.(dialect.Breaker); ok {
 		p.out = b.Break(p.out, e)
 	} else {

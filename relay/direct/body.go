@@ -219,8 +219,13 @@ func (b *body) frame(busy bool) (bool, error) {
 // chunkSize reads the line before a chunk: hexadecimal digits, and perhaps
 // extensions, which say nothing to a client.
 func chunkSize(line []byte) (int64, bool) {
-	digits, _, _ := bytes.Cut(line, []byte{';'})
-	digits = bytes.TrimRight(digits, " \t")
+	digits := line
+	if i := bytes.IndexByte(line, ';'); i >= 0 {
+		digits = line[:i]
+	}
+	for len(digits) > 0 && (digits[len(digits)-1] == ' ' || digits[len(digits)-1] == '\t') {
+		digits = digits[:len(digits)-1]
+	}
 	const most = 15 // digits: more would not fit
 	if len(digits) == 0 || len(digits) > most {
 		return 0, false

@@ -42,19 +42,21 @@ func (s *socket) open(nc net.Conn, in *buffer) {
 	s.once = func(fd uintptr) bool {
 		room := in.borrow()
 		for {
-			s.n, s.err = syscall.Read(int(fd), room)
-			switch {
-			case s.n > 0:
-			case s.err == nil:
-				s.n, s.err = 0, io.EOF
-			case errors.Is(s.err, syscall.EINTR):
+			n, err := syscall.Read(int(fd), room)
+			switch err { //nolint:errorlint // it is the system's own, and most reads come by here
+			case nil:
+			case syscall.EINTR:
 				continue
-			case errors.Is(s.err, syscall.EAGAIN):
+			case syscall.EAGAIN:
 				in.giveBack()
 				return false
 			default:
-				s.n, s.err = 0, os.NewSyscallError("read", s.err)
+				n, err = 0, os.NewSyscallError("read", err)
 			}
+			if n == 0 && err == nil {
+				err = io.EOF
+			}
+			s.n, s.err = n, err
 			return true
 		}
 	}

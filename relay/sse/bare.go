@@ -21,7 +21,7 @@ func (r *Reader) atBare() bool {
 	if r.bare.on {
 		return true
 	}
-	if !r.bares || r.pos != r.line || r.has || r.name != (span{}) {
+	if r.pos != r.line || r.has || r.name != (span{}) {
 		return false
 	}
 	for r.buf[r.pos] != '{' {

@@ -131,7 +131,7 @@ func (r *Reader) scan() bool {
 				continue
 			}
 		}
-		if r.atBare() {
+		if r.bares && r.atBare() {
 			return r.scanBare()
 		}
 		i := lineEnd(r.buf[r.pos:])

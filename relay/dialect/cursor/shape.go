@@ -21,7 +21,8 @@ const (
 // zero value matches nothing.
 type Shape struct {
 	before []byte   // up to the string
-	after  [][]byte // from the string to the first count, between counts, to the end
+	after  []byte   // from the string to the first count, or to the end
+	more   [][]byte // from each count to the next one, or to the end
 	store  []byte
 }
 
@@ -42,14 +43,17 @@ func (s *Shape) Learn(text []byte, hole dialect.Span, counts ...dialect.Span) {
 		from = c.End
 	}
 	s.store = append(s.store[:0], text...)
-	s.after = s.after[:0]
-	from = hole.End
-	for _, c := range counts {
-		s.after = append(s.after, s.store[from:c.Start])
-		from = c.End
+	s.before, s.after, s.more = s.store[:hole.Start], s.store[hole.End:], s.more[:0]
+	for i, c := range counts {
+		to := len(text)
+		if i+1 < len(counts) {
+			to = counts[i+1].Start
+		}
+		s.more = append(s.more, s.store[c.End:to])
 	}
-	s.after = append(s.after, s.store[from:])
-	s.before = s.store[:hole.Start]
+	if len(counts) > 0 {
+		s.after = s.store[hole.End:counts[0].Start]
+	}
 }
 
 // Forget makes s match nothing.
@@ -59,7 +63,7 @@ func (s *Shape) Forget() { s.before = nil }
 // the shape, and sets counts, which has as many as were learnt. It is false for
 // an empty string too, which may mean something else.
 func (s *Shape) Match(text []byte, counts []int) (hole dialect.Span, ok bool) {
-	if len(s.before) == 0 || len(counts) != len(s.after)-1 || !bytes.HasPrefix(text, s.before) {
+	if len(s.before) == 0 || len(counts) != len(s.more) || !bytes.HasPrefix(text, s.before) {
 		return hole, false
 	}
 	c := Cursor{b: text, i: len(s.before)}
@@ -67,22 +71,18 @@ func (s *Shape) Match(text []byte, counts []int) (hole dialect.Span, ok bool) {
 		return hole, false
 	}
 	hole = dialect.Span{Start: len(s.before), End: c.i}
-	rest := text[c.i:]
-	for i, piece := range s.after {
-		if !bytes.HasPrefix(rest, piece) {
+	rest, ok := bytes.CutPrefix(text[c.i:], s.after)
+	for i, piece := range s.more {
+		if !ok {
 			return hole, false
-		}
-		rest = rest[len(piece):]
-		if i == len(counts) {
-			break
 		}
 		var digits int
 		if counts[i], digits = count(rest); digits == 0 {
 			return hole, false
 		}
-		rest = rest[digits:]
+		rest, ok = bytes.CutPrefix(rest[digits:], piece)
 	}
-	return hole, len(rest) == 0 && utf8.Valid(text[hole.Start:hole.End])
+	return hole, ok && len(rest) == 0 && utf8.Valid(text[hole.Start:hole.End])
 }
 
 // count reads a whole number without a sign, as JSON writes it; digits is 0 if

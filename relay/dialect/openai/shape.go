@@ -1,34 +1,50 @@
 package openai
 
 import (
+	"bytes"
+
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 )
 
-// shape is that of a stream's chunks, and of the events written for them.
+// shape is that of a stream's chunks, and what is changed in them.
 type shape struct {
 	cursor.Shape
-	before, after []byte // of the event, around the text and its quotes
-	store         []byte
+	text  dialect.Span   // where the text stood in the chunk that was learnt
+	edits []dialect.Edit // of that chunk
+	store []byte         // what the edits put in
 }
 
-// learn takes the shape of a chunk whose only content is one text, and of the
-// event that was written for it.
-func (s *shape) learn(data []byte, a *answer, event []byte) {
-	s.Learn(data, a.text)
-	shift := len(dataField)
-	for _, e := range a.edits {
-		if e.End <= a.text.Start {
-			shift += len(e.Text) - (e.End - e.Start)
-		}
+// learn takes the shape of a chunk whose only content is one text, and what
+// was changed in it.
+func (s *shape) learn(data []byte, a *answer) {
+	if bytes.IndexByte(data, '\n') >= 0 { // which is changed as well
+		return
 	}
-	s.store = append(s.store[:0], event...)
-	s.before, s.after = s.store[:a.text.Start+shift], s.store[a.text.End+shift:]
+	s.Learn(data, a.text)
+	s.text, s.edits, s.store = a.text, append(s.edits[:0], a.edits...), s.store[:0]
+	for i := range s.edits {
+		from := len(s.store)
+		s.store = append(s.store, s.edits[i].Text...)
+		s.edits[i].Text = s.store[from:len(s.store):len(s.store)]
+	}
 }
 
-// write appends the event with another text, which stands at hole in data.
+// write appends a chunk that has the shape, with another text, which stands at
+// hole in data, as one event. The chunk is at hand; a stored one would not be.
 func (s *shape) write(dst, data []byte, hole dialect.Span) []byte {
-	dst = append(dst, s.before...)
-	dst = append(dst, data[hole.Start:hole.End]...)
-	return append(dst, s.after...)
+	dst = append(dst, dataField...)
+	pos, shift := 0, hole.End-s.text.End
+	for i := range s.edits {
+		e := &s.edits[i]
+		from, to := e.Start, e.End
+		if from >= s.text.End {
+			from, to = from+shift, to+shift
+		}
+		dst = append(dst, data[pos:from]...)
+		dst = append(dst, e.Text...)
+		pos = to
+	}
+	dst = append(dst, data[pos:]...)
+	return append(dst, "\n\n"...)
 }

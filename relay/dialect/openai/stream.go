@@ -9,15 +9,15 @@ import (
 // Decoder passes OpenAI's own chunks on, byte for byte but for the model's
 // name, usage that the client did not ask for and what would break its SDK.
 type Decoder struct {
+	shape     shape
+	textBytes int
+
 	keep  keep
 	model []byte // the name that the client asked for, as JSON
 	a     answer
 
-	shape shape
-
 	began, ended uint64
 	usage        dialect.Usage
-	textBytes    int
 }
 
 // Quick is Event for a chunk that differs from an earlier one in its text
@@ -69,10 +69,9 @@ func (d *Decoder) Event(dst, name, data []byte) ([]byte, dialect.State, error) {
 			return dst, dialect.Lifecycle, nil
 		}
 	}
-	from := len(dst)
 	dst = d.write(dst, data)
 	if a.pieces == 1 && a.ended == 0 && !a.hasUsage {
-		d.shape.learn(data, a, dst[from:])
+		d.shape.learn(data, a)
 	}
 	if a.content {
 		return dst, dialect.Content, nil
