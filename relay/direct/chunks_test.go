@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http/httputil"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // chunksOf reads a chunked body with reads of size bytes.
@@ -20,6 +23,133 @@ func chunksOf(src io.Reader, size int) (string, error) {
 	var all bytes.Buffer
 	_, err := io.CopyBuffer(struct{ io.Writer }{&all}, struct{ io.Reader }{b}, make([]byte, size))
 	return all.String(), err
+}
+
+// lentOf reads a chunked body as a reader of events does: what can be lent is, the
+// rest is read with reads of size bytes.
+func lentOf(src io.Reader, size int) (string, error) {
+	c := &conn{nc: nopConn{}}
+	c.in.over(src)
+	b := &body{c: c, ctx: context.Background(), stop: func() bool { return false }, chunked: true, left: -1}
+	var all []byte
+	p := make([]byte, size)
+	for {
+		lent, err := b.Lend()
+		all = append(all, lent...)
+		if len(lent) == 0 && err == nil {
+			var n int
+			n, err = b.Read(p)
+			all = append(all, p[:n]...)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return string(all), nil
+		case err != nil:
+			return string(all), err
+		}
+	}
+}
+
+// What comes by itself is lent, and what comes together is read together.
+func TestLend(t *testing.T) {
+	f := func(want string, reads ...string) {
+		t.Helper()
+		var srcs []io.Reader
+		for _, s := range reads {
+			srcs = append(srcs, strings.NewReader(s))
+		}
+		c := &conn{nc: nopConn{}}
+		c.in.over(io.MultiReader(srcs...))
+		b := &body{c: c, ctx: context.Background(), stop: func() bool { return false }, chunked: true, left: -1}
+		var got []string
+		for {
+			lent, err := b.Lend()
+			if len(lent) > 0 {
+				got = append(got, "lent "+string(lent))
+				continue
+			}
+			var n int
+			p := make([]byte, 64)
+			if err == nil {
+				n, err = b.Read(p)
+			}
+			if n > 0 {
+				got = append(got, "read "+string(p[:n]))
+			}
+			if err != nil {
+				got = append(got, err.Error())
+				break
+			}
+		}
+		if d := cmp.Diff(want, strings.Join(got, ", ")); d != "" {
+			t.Errorf("%q (-want +got):\n%s", reads, d)
+		}
+	}
+	f("lent hello, lent world, EOF", "5\r\nhello\r\n", "5\r\nworld\r\n", "0\r\n\r\n")
+	f("lent hello, read world, EOF", "5\r\nhello\r\n", "5\r\nworld\r\n0\r\n\r\n")
+	f("read helloworld, lent !, EOF", "5\r\nhello\r\n5\r\nworld\r\n", "1\r\n!\r\n", "0\r\n\r\n")
+	f("lent hel, lent lo, EOF", "5\r\nhel", "lo\r\n", "0\r\n\r\n")
+	f("lent hello, unexpected EOF", "5\r\nhello\r\n")
+	f("lent hel, unexpected EOF", "5\r\nhel")
+	f("direct: the answer's chunks are malformed", "x\r\n")
+}
+
+// A connection that has nothing to read and nothing unread has no storage.
+func TestWaitingWithoutStorage(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	near, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = near.Close() }()
+	far, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = far.Close() }()
+
+	c := newConn(nil, near)
+	if c.in.sock.raw == nil {
+		t.Skip("connections cannot wait without storage on this system")
+	}
+	var came bool
+	try := func() {
+		t.Helper()
+		if err := c.in.sock.raw.Control(func(fd uintptr) { came = c.in.sock.once(fd) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if try(); came || c.in.b != nil {
+		t.Errorf("nothing was sent: %v, %d bytes of storage", came, len(c.in.b))
+	}
+	if _, err := far.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.in.fill(); err != nil || string(c.in.bytes()) != "hello" {
+		t.Fatalf("%q, %v", c.in.bytes(), err)
+	}
+	c.in.skip(2)
+	if try(); came || string(c.in.bytes()) != "llo" {
+		t.Errorf("with something unread: %v, %q", came, c.in.bytes())
+	}
+	c.in.skip(3)
+	if _, err := far.Write([]byte("!")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.in.fill(); err != nil || string(c.in.bytes()) != "!" {
+		t.Fatalf("%q, %v", c.in.bytes(), err)
+	}
+	if c.in.skip(1); c.in.r != c.in.w {
+		t.Fatal("something is left unread")
+	}
+	c.in.r, c.in.w = 0, 0 // as fill begins
+	if try(); came || c.in.b != nil {
+		t.Errorf("all was read: %v, %d bytes of storage", came, len(c.in.b))
+	}
 }
 
 // Finish takes the end that has come, and nothing else.
@@ -60,8 +190,16 @@ func FuzzChunks(f *testing.F) {
 		size = 1 + (size&0xffff)%(20<<10)
 		std := bufio.NewReader(bytes.NewReader(in))
 		want, wantErr := io.ReadAll(httputil.NewChunkedReader(std))
-		for _, src := range []io.Reader{bytes.NewReader(in), iotest.OneByteReader(bytes.NewReader(in)), iotest.DataErrReader(bytes.NewReader(in))} {
-			got, err := chunksOf(src, size)
+		reads := []func() io.Reader{
+			func() io.Reader { return bytes.NewReader(in) },
+			func() io.Reader { return iotest.OneByteReader(bytes.NewReader(in)) },
+			func() io.Reader { return iotest.DataErrReader(bytes.NewReader(in)) },
+		}
+		for _, src := range reads {
+			got, err := chunksOf(src(), size)
+			if lent, lentErr := lentOf(src(), size); lent != got || (lentErr == nil) != (err == nil) {
+				t.Fatalf("%q: lent %q %v, read %q %v", in, lent, lentErr, got, err)
+			}
 			if wantErr != nil {
 				if err == nil {
 					t.Fatalf("%q is whole, the standard library says %v", in, wantErr)

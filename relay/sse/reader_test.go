@@ -110,14 +110,48 @@ func FuzzNext(f *testing.F) {
 	f.Add([]byte("data: a\r\r\ndata: b"), 2)
 	f.Fuzz(func(t *testing.T, in []byte, step int) {
 		want := plain(string(in))
-		got, err := readAll(t, sse.NewReader(&stepReader{in, max(step, 1)}, 1<<20))
-		if !errors.Is(err, io.EOF) {
-			t.Fatalf("error %v", err)
-		}
-		if d := cmp.Diff(want, got); d != "" {
-			t.Fatalf("%q by %d (-want +got):\n%s", in, step, d)
+		step = 1 + (step&0xffff)%(20<<10)
+		for name, src := range map[string]io.Reader{
+			"read": &stepReader{in, step}, "lent": &lending{stepReader: stepReader{in, step}},
+		} {
+			got, err := readAll(t, sse.NewReader(src, 1<<20))
+			if !errors.Is(err, io.EOF) {
+				t.Fatalf("%s: error %v", name, err)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Fatalf("%s: %q by %d (-want +got):\n%s", name, in, step, d)
+			}
 		}
 	})
+}
+
+// lending is a stepReader of which every second step can be lent, until the next
+// call overwrites it.
+type lending struct {
+	stepReader
+	lent []byte
+	odd  bool
+}
+
+func (r *lending) Lend() ([]byte, error) {
+	r.spoil()
+	if r.odd = !r.odd; !r.odd {
+		return nil, nil
+	}
+	r.lent = make([]byte, r.step)
+	n, err := r.stepReader.Read(r.lent)
+	return r.lent[:n], err
+}
+
+func (r *lending) Read(p []byte) (int, error) {
+	r.spoil()
+	return r.stepReader.Read(p)
+}
+
+func (r *lending) spoil() {
+	for i := range r.lent {
+		r.lent[i] = '\n'
+	}
 }
 
 type stepReader struct {
