@@ -22,21 +22,32 @@ type clumpWriter struct {
 	held    bool // conn holds them
 }
 
-// over makes w write to of, the answer to r; it is false where that has no
-// connection of its own, as over HTTP/2.
-func (w *clumpWriter) over(of gin.ResponseWriter, r *http.Request) bool {
+// clumpsOver returns what writes to of, the answer to r; nil where that has no
+// connection of its own, as over HTTP/2. It is the connection's, which has one
+// answer at a time, and is to be forgotten when that is over.
+func clumpsOver(of gin.ResponseWriter, r *http.Request) *clumpWriter {
 	conn, ok := r.Context().Value(connectionKey{}).(*watchedConn)
 	if !ok || r.ProtoMajor != 1 {
-		return false
+		return nil
 	}
 	wrapped, ok := of.(interface{ Unwrap() http.ResponseWriter })
 	if !ok {
-		return false
+		return nil
 	}
 	raw := wrapped.Unwrap()
 	flusher, ok := raw.(interface{ FlushError() error })
-	*w = clumpWriter{gin: of, raw: raw, flusher: flusher, conn: conn}
-	return ok
+	if !ok {
+		return nil
+	}
+	conn.clumps = clumpWriter{gin: of, raw: raw, flusher: flusher, conn: conn}
+	return &conn.clumps
+}
+
+// forget ends the use of w for an answer.
+func (w *clumpWriter) forget() {
+	if w != nil {
+		*w = clumpWriter{}
+	}
 }
 
 // Header implements http.ResponseWriter.

@@ -162,13 +162,13 @@ func TestClosedBehindTheEnd(t *testing.T) {
 	more, text := make(chan struct{}), strings.Repeat("last ", 3000)
 	e.POST("/", func(c *gin.Context) {
 		_, _ = io.Copy(io.Discard, c.Request.Body)
-		var w clumpWriter
-		if !w.over(c.Writer, c.Request) {
+		w := clumpsOver(c.Writer, c.Request)
+		if w == nil {
 			t.Error("no connection of its own")
 		}
 		_ = w.FlushError()
 		<-more
-		_, _ = io.WriteString(&w, text)
+		_, _ = io.WriteString(w, text)
 	})
 	s := httptest.NewUnstartedServer(e)
 	s.Config.ConnContext = withConnection
@@ -244,15 +244,15 @@ func TestClumpsLeaveWhole(t *testing.T) {
 	clumps := []string{"small", strings.Repeat("large ", 2000), strings.Repeat("last ", 3000)}
 	e.POST("/", func(c *gin.Context) {
 		_, _ = io.Copy(io.Discard, c.Request.Body)
-		var w clumpWriter
-		if !w.over(c.Writer, c.Request) {
+		w := clumpsOver(c.Writer, c.Request)
+		if w == nil {
 			t.Error("no connection of its own")
 			return
 		}
 		for i, text := range clumps {
-			_, _ = io.WriteString(&w, text)
+			_, _ = io.WriteString(w, text)
 			if i < len(clumps)-1 {
-				if err := http.NewResponseController(&w).Flush(); err != nil {
+				if err := http.NewResponseController(w).Flush(); err != nil {
 					t.Error(err)
 				}
 			}

@@ -57,6 +57,8 @@ type watchedConn struct {
 	holding bool
 	held    *[]byte     // nil for nothing
 	holds   atomic.Bool // held is not nil
+
+	clumps clumpWriter // of the answer under way
 }
 
 // othersLimit stands for a deadline that somebody else has set.

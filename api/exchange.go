@@ -22,7 +22,7 @@ type exchange struct {
 	route  *route
 	view   *view
 	w      gin.ResponseWriter
-	clumps clumpWriter // around w, while an answer is relayed over HTTP/1.1
+	clumps *clumpWriter // around w, while an answer is relayed over HTTP/1.1
 	r      *http.Request
 	// rec has the request's id, user and start; relay fills in the rest of it.
 	rec relay.Record
@@ -87,6 +87,7 @@ func (x *exchange) end() {
 	x.route.series.observe(status, took)
 	x.log(status, took)
 	r := x.r
+	x.clumps.forget()
 	*x = exchange{server: s}
 	s.exchanges.Put(x)
 	s.left()

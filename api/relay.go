@@ -36,12 +36,11 @@ func (x *exchange) carry(serve serving) {
 
 // relayed is what an answer is written to that may take its time.
 func (x *exchange) relayed() http.ResponseWriter {
-	switch {
-	case x.r.ProtoMajor > 1:
+	if x.r.ProtoMajor > 1 {
 		return newPatientWriter(x.w)
-	case x.clumps.over(x.w, x.r):
-		return &x.clumps
-	default:
-		return x.w
 	}
+	if x.clumps = clumpsOver(x.w, x.r); x.clumps != nil {
+		return x.clumps
+	}
+	return x.w
 }

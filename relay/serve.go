@@ -37,6 +37,7 @@ type exchange struct {
 	format Format // in which the client hears of failures
 
 	gate   gate
+	pump   pump
 	in     dialect.Request
 	meta   dialect.Meta
 	permit auth.Permit
@@ -242,7 +243,7 @@ func (x *exchange) finish() {
 // recycle makes x ready for another request.
 func (x *exchange) recycle() {
 	timer := x.gate.timer // rests, and is this gate's
-	*x = exchange{}
+	*x = exchange{pump: pump{in: x.pump.in}}
 	x.gate.timer = timer
 	exchanges.Put(x)
 }

@@ -51,8 +51,6 @@ type pump struct {
 	raw  []byte
 }
 
-var pumps = sync.Pool{New: func() any { return new(pump) }}
-
 // clump is the storage of one.
 type clump struct{ b []byte }
 
@@ -83,7 +81,7 @@ const keptOut = 64 << 10
 
 // stream carries a streamed answer.
 func (x *exchange) stream(c *call, resp *http.Response) verdict {
-	p := pumps.Get().(*pump)
+	p := &x.pump
 	p.x, p.c, p.resp, p.dec = x, c, resp, c.decoder()
 	p.gate, p.said, p.burst = &x.gate, x.said, x.g.burst
 	p.committed, p.replay = x.rec.Committed, x.rec.Committed
@@ -95,16 +93,15 @@ func (x *exchange) stream(c *call, resp *http.Response) verdict {
 	}
 	v := p.run()
 	p.book()
-	p.recycle()
+	p.reset()
 	return v
 }
 
-// recycle makes p ready for another stream.
-func (p *pump) recycle() {
+// reset makes p ready for another stream.
+func (p *pump) reset() {
 	p.giveBack()
 	p.in.Reset(nil, 0)
 	*p = pump{in: p.in}
-	pumps.Put(p)
 }
 
 // run passes events on until the stream ends.

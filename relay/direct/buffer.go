@@ -30,10 +30,10 @@ type buffer struct {
 
 	b    []byte // first, burst, or longer than both for a long header; nil for none
 	r, w int
-	full bool // the last read left no room
 
 	first *[firstIn]byte // what is borrowed
 	burst *[burstIn]byte
+	full  bool // the last read left no room
 }
 
 // over makes in read from src.

@@ -12,14 +12,13 @@ import (
 
 // socket is the system's side of a connection.
 type socket struct {
-	raw  syscall.RawConn // nil for a connection that has none
-	look func(fd uintptr) bool
-	once func(fd uintptr) bool
+	look  func(fd uintptr) bool
+	quiet bool // what it found
 
-	// What look and once found.
-	quiet bool
-	n     int
-	err   error
+	raw  syscall.RawConn // nil for a connection that has none
+	once func(fd uintptr) bool
+	n    int // what it found
+	err  error
 }
 
 // open makes s the system's side of nc, whose bytes go to in.

@@ -24,6 +24,7 @@ type Shape struct {
 	after  []byte   // from the string to the first count, or to the end
 	more   [][]byte // from each count to the next one, or to the end
 	store  []byte
+	inline [512]byte // store, for a text that fits: what is looked at together lies together
 }
 
 // Learn takes the shape of text, JSON that was walked: around the string at
@@ -41,6 +42,9 @@ func (s *Shape) Learn(text []byte, hole dialect.Span, counts ...dialect.Span) {
 			return
 		}
 		from = c.End
+	}
+	if s.store == nil {
+		s.store = s.inline[:0]
 	}
 	s.store = append(s.store[:0], text...)
 	s.before, s.after, s.more = s.store[:hole.Start], s.store[hole.End:], s.more[:0]

@@ -10,9 +10,10 @@ import (
 // shape is that of a stream's chunks, and what is changed in them.
 type shape struct {
 	cursor.Shape
-	text  dialect.Span   // where the text stood in the chunk that was learnt
-	edits []dialect.Edit // of that chunk
-	store []byte         // what the edits put in
+	text   dialect.Span    // where the text stood in the chunk that was learnt
+	edits  []dialect.Edit  // of that chunk
+	store  []byte          // what the edits put in
+	inline [1]dialect.Edit // edits, where the model's name is all
 }
 
 // learn takes the shape of a chunk whose only content is one text, and what
@@ -22,6 +23,9 @@ func (s *shape) learn(data []byte, a *answer) {
 		return
 	}
 	s.Learn(data, a.text)
+	if s.edits == nil {
+		s.edits = s.inline[:0]
+	}
 	s.text, s.edits, s.store = a.text, append(s.edits[:0], a.edits...), s.store[:0]
 	for i := range s.edits {
 		from := len(s.store)
