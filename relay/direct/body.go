@@ -219,10 +219,7 @@ func (b *body) frame(busy bool) (bool, error) {
 // chunkSize reads the line before a chunk: hexadecimal digits, and perhaps
 // extensions, which say nothing to a client.
 func chunkSize(line []byte) (int64, bool) {
-	digits := line
-	if i := bytes.IndexByte(line, ';'); i >= 0 {
-		digits = line[:i]
-	}
+	digits, _, _ := bytes.Cut(line, []byte{';'})
 	for len(digits) > 0 && (digits[len(digits)-1] == ' ' || digits[len(digits)-1] == '\t') {
 		digits = digits[:len(digits)-1]
 	}

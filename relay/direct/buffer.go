@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 )
 
@@ -125,7 +126,7 @@ func (in *buffer) room() {
 		in.r = 0
 	}
 	if in.w == len(in.b) {
-		b := append(in.b[:len(in.b):len(in.b)], make([]byte, len(in.b))...)
+		b := append(slices.Clip(in.b), make([]byte, len(in.b))...)
 		in.drop()
 		in.b = b
 	}

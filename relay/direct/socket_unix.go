@@ -42,17 +42,16 @@ func (s *socket) open(nc net.Conn, in *buffer) {
 		room := in.borrow()
 		for {
 			n, err := syscall.Read(int(fd), room)
-			switch err { //nolint:errorlint // it is the system's own, and most reads come by here
-			case nil:
-			case syscall.EINTR:
+			errno, _ := err.(syscall.Errno) //nolint:errorlint // it is the system's own, and every read comes by here
+			switch {
+			case errno == syscall.EINTR:
 				continue
-			case syscall.EAGAIN:
+			case errno == syscall.EAGAIN:
 				in.giveBack()
 				return false
-			default:
+			case err != nil:
 				n, err = 0, os.NewSyscallError("read", err)
-			}
-			if n == 0 && err == nil {
+			case n == 0:
 				err = io.EOF
 			}
 			s.n, s.err = n, err
