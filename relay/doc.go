@@ -29,7 +29,7 @@
 //	translation clientform chatsonly  a request in another form than its backend's
 //	gate                            the commit, and the limits in time
 //	plain raw media                 answers: whole ones, bytes, images and sound
-//	stream streamend burst bare     streamed ones: event by event, their ends, few writes for many
+//	stream streamend burst          streamed ones: event by event, their ends, few writes for many
 //	readon resume stopping          a client that left, a stream that broke, a server that stops
 //	anchor revisit                  responses that a provider keeps: going on from one, asking for one
 package relay

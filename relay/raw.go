@@ -11,6 +11,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
 // piece is how much of an answer of bytes is passed on at a time.
@@ -52,7 +53,7 @@ func (x *exchange) raw(c *call, resp *http.Response, head []byte) verdict {
 		return x.broken(c)
 	}
 	// Bytes say nothing of tokens; what was sent for them is all that is known.
-	x.book(c, Usage{Input: tokens(x.meta.InputBytes), Estimated: true})
+	x.book(c, Usage{Input: dialect.Tokens(x.meta.InputBytes), Estimated: true})
 	if !whole {
 		return x.cutOff(brokenKind(c.ctx))
 	}

@@ -87,7 +87,7 @@ func (x *exchange) stream(c *call, resp *http.Response) verdict {
 	p.committed, p.replay = x.rec.Committed, x.rec.Committed
 	p.from = watchedBody(resp.Body, x)
 	p.in.Reset(&p.from, maxEvent)
-	expectBare(&p.in, p.dec)
+	dialect.ReadBare(&p.in, p.dec)
 	if p.replay {
 		x.said.begin()
 	}
@@ -142,10 +142,10 @@ func (p *pump) run() verdict {
 // event decodes one upstream event into out.
 func (p *pump) event(ev sse.Event) (state dialect.State, err error) {
 	if p.said == nil {
-		p.out, state, err = decode(p.dec, p.out, ev)
+		p.out, state, err = dialect.Feed(p.dec, p.out, ev)
 		return state, err
 	}
-	p.raw, state, err = decode(p.dec, p.raw[:0], ev)
+	p.raw, state, err = dialect.Feed(p.dec, p.raw[:0], ev)
 	if err != nil || len(p.raw) == 0 {
 		return state, err
 	}
@@ -241,13 +241,10 @@ func (p *pump) book() {
 		u = dialect.Usage{}
 	} else if u.IsZero() {
 		u = dialect.Usage{
-			Input:     tokens(x.meta.InputBytes),
-			Output:    tokens(p.dec.TextBytes()),
+			Input:     dialect.Tokens(x.meta.InputBytes),
+			Output:    dialect.Tokens(p.dec.TextBytes()),
 			Estimated: true,
 		}
 	}
 	x.book(p.c, u)
 }
-
-// tokens estimates the tokens of so many bytes.
-func tokens(n int) int { return (n + dialect.BytesPerToken - 1) / dialect.BytesPerToken }
