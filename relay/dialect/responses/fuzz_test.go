@@ -146,7 +146,7 @@ func TestStreamsCut(t *testing.T) {
 		}
 		full, _, _ := run(t, g.In)
 		full = steady(full)
-		for i := 0; i < len(g.In); i += 5 {
+		for i := 0; i < len(g.In); i += 17 {
 			out, whole, err := run(t, g.In[:i])
 			if out == "" || err != nil {
 				continue
