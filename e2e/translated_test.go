@@ -12,6 +12,7 @@ import (
 	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared"
 
+	"github.com/PPKunOfficial/berry-api/e2e/process"
 	"github.com/PPKunOfficial/berry-api/relay/mockllm"
 )
 
@@ -154,7 +155,7 @@ func TestNodeTranslatedResponses(t *testing.T) {
 	for _, f := range withoutResponses(ups) {
 		t.Run(f.name, func(t *testing.T) {
 			cmd := exec.CommandContext(within(t), node, "node/translated.mjs")
-			cmd.Env = bareEnv("BERRY_URL="+berry.baseURL(), "BERRY_TOKEN="+token, "BERRY_FORMAT="+f.name, "BERRY_EXPECT="+asJSON(map[string]any{
+			cmd.Env = process.BareEnv("BERRY_URL="+berry.baseURL(), "BERRY_TOKEN="+token, "BERRY_FORMAT="+f.name, "BERRY_EXPECT="+asJSON(map[string]any{
 				"answer": answer, "thought": thought, "png": pngURI, "ownIDs": f.speaks != mockllm.Gemini,
 				"calls": [][]string{{toolID1, "weather", toolArgs1}, {toolID2, "clock", "{}"}},
 			}))
