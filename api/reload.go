@@ -38,12 +38,26 @@ func (s *Server) reloadFile() (reloaded, error) {
 	// Read under the lock, so that of two reloads the later one reads later.
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	cfg, err := s.loaded.Load().Again()
+	old := s.loaded.Load()
+	cfg, err := old.Again()
+	if err == nil && defines(old.Config) && !defines(cfg.Config) {
+		err = emptied(cfg.Path)
+	}
 	if err != nil {
 		s.refuseReload(err)
 		return reloaded{}, err
 	}
 	return s.reload(cfg)
+}
+
+// defines reports whether a configuration has more than settings.
+func defines(c *config.Config) bool { return len(c.Providers)+len(c.Models)+len(c.Users) > 0 }
+
+// emptied is the error of a file out of which all has gone. It is valid, and
+// what an editor or a full disk leaves for a moment, or for good; nobody means it.
+func emptied(path string) error {
+	return config.Problems{{File: path, Line: 1, Column: 1, Message: "no provider, model or user is defined any more: " +
+		"the file was emptied, or is being written; to serve nothing, stop the server"}}
 }
 
 // reload is called under reloading.

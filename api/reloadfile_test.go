@@ -112,6 +112,21 @@ func TestFileIsWatched(t *testing.T) {
 	}
 }
 
+// An emptied file is valid, and would turn all users away.
+func TestAnEmptiedFileIsRefused(t *testing.T) {
+	b, path := startFile(t, unwatched(), nil, nil)
+	for _, text := range []string{"", "\n# soon\n", "[settings]\nmax_retries = 1\n", "[users]\n[models]\n"} {
+		writeFile(t, path, text)
+		wantJSON(t, b.ask("POST", "/admin/reload-config", adminToken), 400, `{"error":{"message":"the configuration has 1 problem, the old one stays",
+			"type":"invalid_request_error","param":null,"code":"invalid_value"},"problems":[{"file":"`+path+`","line":1,"column":1,"key":"",
+			"message":"no provider, model or user is defined any more: the file was emptied, or is being written; to serve nothing, stop the server","excerpt":""}]}`)
+	}
+	writeFile(t, path, "[users.adm]\ntoken = \""+adminToken+"\"\ntags = [\"admin\"]\n") // little is enough
+	if a := b.ask("POST", "/admin/reload-config", adminToken); a.status != 200 {
+		t.Error(a.body)
+	}
+}
+
 // slowly answers a stream in several steps, so that it lives through reloads.
 func slowly(r *mockllm.Seen) []mockllm.Step {
 	whole := said("Hi")(r)
