@@ -11,51 +11,21 @@ import (
 	"github.com/PPKunOfficial/berry-api/relay/dialect/messages"
 )
 
+// The effort is what the client asks for, unless it wants no thinking.
 func TestEffort(t *testing.T) {
-	f := func(model, asked, want string) {
+	f := func(body, want string) {
 		t.Helper()
-		body := `{"output_config":{"effort":"` + asked + `"},"messages":[]}`
-		if asked == "disabled" {
-			body = `{"thinking":{"type":"disabled"},"output_config":{"effort":"high"}}`
-		}
 		r, err := messages.Parse([]byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.Effort(model); got != want {
-			t.Errorf("%s of %s: %q, want %q", asked, model, got, want)
+		if got := r.Effort("gpt-5.2"); got != want {
+			t.Errorf("%s: %q, want %q", body, got, want)
 		}
 	}
-	f("", "max", "high")
-	f("", "xhigh", "high")
-	f("", "medium", "medium")
-	f("", "disabled", "")
-	f("", "", "")
-	f("", "enormous", "")
-	f("my-deployment", "max", "high")
-	f("openai/gpt-5.2", "max", "xhigh")
-	f("gpt-5.2", "xhigh", "xhigh")
-	f("gpt-5.2", "disabled", "none")
-	f("gpt-5.2-pro", "low", "medium")
-	f("gpt-5.2-pro", "max", "xhigh")
-	f("gpt-5.1", "max", "high")
-	f("gpt-5.1", "disabled", "none")
-	f("gpt-5.1-codex-max", "max", "xhigh")
-	f("gpt-5", "disabled", "minimal")
-	f("gpt-5-mini", "max", "high")
-	f("gpt-5-pro", "low", "high")
-	f("gpt-5-codex", "disabled", "")
-	f("gpt-5-chat-latest", "high", "")
-	f("gpt-4.1", "high", "")
-	f("gpt-4o-mini", "high", "")
-	f("gpt-3.5-turbo", "low", "")
-	f("chatgpt-4o-latest", "low", "")
-	f("gpt-oss-120b", "max", "high")
-	f("o3", "max", "high")
-	f("o4-mini", "disabled", "")
-	f("gemini-3-pro", "max", "max")
-	f("gemini-2.5-flash", "disabled", "none")
-	f("deepseek-chat", "low", "low")
+	f(`{"messages":[]}`, "")
+	f(`{"output_config":{"effort":"max"},"messages":[]}`, "xhigh")
+	f(`{"thinking":{"type":"disabled"},"output_config":{"effort":"high"}}`, "none")
 }
 
 func TestFault(t *testing.T) {
@@ -269,18 +239,6 @@ func TestStrict(t *testing.T) {
 			t.Errorf("%s: %v", schema, got)
 		}
 	}
-	const none = `"additionalProperties":false`
-	f(`{"type":"object"}`, true)
-	f(`{"type":"object","properties":{},`+none+`}`, true)
+	f(`{"type":"object","properties":{},"additionalProperties":false}`, true)
 	f(`{"type":"object","properties":{}}`, false)
-	f(`{"properties":{"a":{}},`+none+`}`, false)
-	f(`{"properties":{"a":{}},`+none+`,"required":["a"]}`, true)
-	f(`{"required":["b","a"],"properties":{"a":{},"b":{"type":"string"}},`+none+`}`, true)
-	f(`{"required":["a",1],"properties":{"a":{},"b":{}},`+none+`}`, false)
-	f(`{"properties":{"a":{}},"additionalProperties":{},"required":["a"]}`, false)
-	f(`{"type":"array","items":{"properties":{"a":{}},"required":["a"]}}`, false)
-	f(`{"anyOf":[{"type":"null"},{"properties":{"a":{}},`+none+`,"required":["a"]}]}`, true)
-	f(`{"anyOf":[{"type":"null"},{"properties":{"a":{}},`+none+`}]}`, false)
-	f(`{"properties":{"properties":{"type":"string"}},"required":["properties"],`+none+`}`, true)
-	f(`{"properties":{"x":{"properties":{"y":{}}}},"required":["x"],`+none+`}`, false)
 }

@@ -14,13 +14,16 @@ import (
 
 // conversation sets the messages.
 func (e *encoding) conversation() error {
-	c := conversation{e: e, outputs: map[string][]int{}}
+	c := conversation{e: e, outputs: map[string][]int{}, same: map[string][]int{}}
 	if text := e.in.Instructions; text != "" {
 		c.add(hub.Message{Role: chat.RoleSystem, Content: text})
 	}
 	for i := range e.in.Input {
-		if in := &e.in.Input[i]; isOutput(in.Type) {
+		switch in := &e.in.Input[i]; in.Type {
+		case itemOutput, itemCustomOutput:
 			c.outputs[in.CallID] = append(c.outputs[in.CallID], i)
+		case itemCall, itemCustomCall:
+			c.same[in.CallID] = append(c.same[in.CallID], i)
 		}
 	}
 	before := len(e.out.Messages)
@@ -38,13 +41,12 @@ func (e *encoding) conversation() error {
 	return nil
 }
 
-func isOutput(kind string) bool { return kind == itemOutput || kind == itemCustomOutput }
-
 // conversation makes messages of items. Items of the model's are put into one
 // message, with the outputs of its calls right after it, wherever they stand.
 type conversation struct {
 	e       *encoding
 	outputs map[string][]int // that no call took yet, by call id; the first in front
+	same    map[string][]int // the calls of one id: not every server's are unique
 
 	turn  hub.Message // what the model says, until something else comes
 	text  string      // of it
@@ -72,6 +74,13 @@ func (c *conversation) item(i int) error {
 		}
 		if slices.Contains(c.outputs[in.CallID], i) {
 			return chat.Refuse(at(i)+".call_id", "%s is the output of a call %.60q that does not stand before it in input: send the whole conversation", at(i), in.CallID)
+		}
+		return nil
+	case itemTools: // described with the others
+		return nil
+	case itemUpdate:
+		if in.Text != nil {
+			c.e.drop("input.configuration_update.text")
 		}
 		return nil
 	case "item_reference":
@@ -174,19 +183,21 @@ func (c *conversation) flush() error {
 	}
 	var all []hub.Part
 	for _, i := range c.calls {
-		id := c.e.in.Input[i].CallID
-		left := c.outputs[id]
-		n := slices.IndexFunc(left, func(output int) bool { return output > i })
-		if n < 0 {
+		outputs := c.take(i)
+		if len(outputs) == 0 {
 			continue // what the provider makes of that it says itself
 		}
-		m, parts, err := c.result(left[n], id)
-		if err != nil {
-			return err
+		var said []hub.Part
+		for _, n := range outputs {
+			parts, err := c.output(n)
+			if err != nil {
+				return err
+			}
+			said = append(said, parts...)
 		}
-		c.outputs[id] = slices.Delete(left, n, n+1)
+		m, media := hub.Result(c.e.in.Input[i].CallID, said)
 		c.add(m)
-		all = append(all, parts...)
+		all = append(all, media...)
 	}
 	if len(all) > 0 {
 		c.add(hub.Message{Role: chat.RoleUser, Content: all})
@@ -195,18 +206,33 @@ func (c *conversation) flush() error {
 	return nil
 }
 
-// result is the message of an output, and what of it the user shows.
-func (c *conversation) result(i int, id string) (hub.Message, []hub.Part, error) {
+// take returns the outputs of a call: those of its id up to the next such call. A
+// tool may have several, for what it tells while it works.
+func (c *conversation) take(call int) (mine []int) {
+	id := c.e.in.Input[call].CallID
+	end := len(c.e.in.Input)
+	if n := slices.IndexFunc(c.same[id], func(other int) bool { return other > call }); n >= 0 {
+		end = c.same[id][n]
+	}
+	var left []int
+	for _, i := range c.outputs[id] {
+		if i > call && i < end {
+			mine = append(mine, i)
+		} else {
+			left = append(left, i)
+		}
+	}
+	c.outputs[id] = left
+	return mine
+}
+
+// output is what an output says.
+func (c *conversation) output(i int) ([]hub.Part, error) {
 	var out content
 	if raw := c.e.in.Input[i].Output; len(raw) > 0 {
 		if err := json.Unmarshal(raw, &out); err != nil {
-			return hub.Message{}, nil, chat.Refuse(at(i)+".output", "%s.output must be a text, or a list of parts", at(i))
+			return nil, chat.Refuse(at(i)+".output", "%s.output must be a text, or a list of parts", at(i))
 		}
 	}
-	parts, err := shown(out, at(i)+".output")
-	if err != nil {
-		return hub.Message{}, nil, err
-	}
-	m, media := hub.Result(id, parts)
-	return m, media, nil
+	return shown(out, at(i)+".output")
 }

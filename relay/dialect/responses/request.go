@@ -52,7 +52,13 @@ func (r *Request) Effort(model string) string {
 	return hub.Effort(r.wanted(), model)
 }
 
+// wanted is the effort that the client asks for: the last word counts.
 func (r *Request) wanted() string {
+	for i := len(r.in.Input) - 1; i >= 0; i-- {
+		if in := &r.in.Input[i]; in.Type == itemUpdate && in.Reasoning != nil && in.Reasoning.Effort != "" {
+			return in.Reasoning.Effort
+		}
+	}
 	if r.in.Reasoning == nil {
 		return ""
 	}

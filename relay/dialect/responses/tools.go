@@ -54,23 +54,42 @@ func isCarriedOut(kind string) bool {
 
 // describe sets the tools and which of them may be called.
 func (e *encoding) describe() error {
-	for i := range e.in.Tools {
-		if err := e.tool(&e.in.Tools[i], fmt.Sprintf("tools[%d]", i), ""); err != nil {
-			return err
+	if err := e.all(e.in.Tools, "tools", ""); err != nil {
+		return err
+	}
+	for i := range e.in.Input { // some clients describe them there
+		if in := &e.in.Input[i]; in.Type == itemTools {
+			if err := e.all(in.Tools, at(i)+".tools", ""); err != nil {
+				return err
+			}
 		}
 	}
 	return e.choose()
 }
 
-// tool adds a tool, or those of a namespace.
+// all adds tools, which stand at at.
+func (e *encoding) all(tools []tool, at, namespace string) error {
+	for i := range tools {
+		if err := e.tool(&tools[i], fmt.Sprintf("%s[%d]", at, i), namespace); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tool adds a tool, or those of a namespace. What a namespace is for is told
+// with its first tool.
 func (e *encoding) tool(t *tool, at, namespace string) error {
 	var f hub.Described
 	switch {
 	case t.Type == "namespace" && namespace == "":
-		for i := range t.Tools {
-			if err := e.tool(&t.Tools[i], fmt.Sprintf("%s.tools[%d]", at, i), t.Name); err != nil {
-				return err
-			}
+		before := len(e.out.Tools)
+		if err := e.all(t.Tools, at+".tools", t.Name); err != nil {
+			return err
+		}
+		if len(e.out.Tools) > before && t.Description != "" {
+			d := &e.out.Tools[before].Function.Description
+			*d = strings.TrimSpace(t.Description + "\n\n" + *d)
 		}
 		return nil
 	case t.Type == "function":
@@ -106,12 +125,13 @@ const customInput = "input"
 // to the model, which is not bound by it.
 func (e *encoding) custom(t *tool) hub.Described {
 	d := hub.Described{
-		Description: t.Description,
+		// Some say that the tool takes no JSON.
+		Description: strings.TrimSpace(t.Description + "\n\nPut the whole input, as it is, into the parameter " + customInput + "."),
 		Parameters:  jsontext.Value(`{"type":"object","properties":{"` + customInput + `":{"type":"string","description":"the whole input of the tool, as plain text"}},"required":["` + customInput + `"],"additionalProperties":false}`),
 	}
 	if g := t.Format; g != nil && g.Type == "grammar" {
 		e.drop("tools.custom.format")
-		d.Description = strings.TrimSpace(d.Description + "\n\nThe input must match this grammar (" + g.Syntax + "):\n" + g.Definition)
+		d.Description += " It must match this grammar (" + g.Syntax + "):\n" + g.Definition
 	}
 	return d
 }

@@ -64,6 +64,8 @@ const (
 	itemOutput       = "function_call_output"
 	itemCustomCall   = "custom_tool_call"
 	itemCustomOutput = "custom_tool_call_output"
+	itemTools        = "additional_tools"
+	itemUpdate       = "configuration_update"
 )
 
 // item is one item; of its members those that its type knows are set. A message
@@ -80,6 +82,10 @@ type item struct {
 	Arguments jsontext.Value `json:"arguments"` // of a function_call a string
 	Input     jsontext.Value `json:"input"`     // of a custom_tool_call a string
 	Output    jsontext.Value `json:"output"`    // of the outputs a string, or parts
+
+	Tools     []tool      `json:"tools"`     // of additional_tools
+	Reasoning *reasoning  `json:"reasoning"` // of a configuration_update
+	Text      *textConfig `json:"text"`      // of a configuration_update
 }
 
 // content is a list of parts. A plain string is one part with text and no type.
