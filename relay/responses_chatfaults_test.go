@@ -260,3 +260,22 @@ func TestResponsesOfAServerWithNeither(t *testing.T) {
 		t.Errorf("%d requests", len(got))
 	}
 }
+
+// A server with chats only may have models that do not reason, too.
+func TestResponsesEffortThatIsRefused(t *testing.T) {
+	b := startFormats(t, map[string]mockllm.Script{"u1": func(r *mockllm.Seen) []mockllm.Step {
+		switch {
+		case r.Path == "/v1/responses":
+			return []mockllm.Step{mockllm.JSON(404, nil, `{"detail":"Not Found"}`)}
+		case strings.Contains(string(r.Body), "reasoning_effort"):
+			return []mockllm.Step{mockllm.JSON(400, nil, mockllm.Fault("Unsupported parameter", "invalid_request_error", "reasoning_effort", "unsupported_parameter"))}
+		}
+		return []mockllm.Step{mockllm.JSON(200, nil, mockllm.Completion("fine", 1, 1))}
+	}})
+	for n, asked := range []int{3, 4} {
+		a := b.postTo(dialect.Responses, respond("gpt-a", `,"reasoning":{"effort":"high"}`))
+		if a.Status != 200 || a.Header.Get("X-Berry-Dropped-Params") != "reasoning.effort" || b.u["u1"].Count() != asked || len(b.record(n).Attempts) != 1 {
+			t.Errorf("%d %v %s after %d requests", a.Status, a.Header, a.Body, b.u["u1"].Count())
+		}
+	}
+}
