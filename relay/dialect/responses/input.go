@@ -44,13 +44,15 @@ func (e *encoding) conversation() error {
 // conversation makes messages of items. Items of the model's are put into one
 // message, with the outputs of its calls right after it, wherever they stand.
 type conversation struct {
-	e       *encoding
-	outputs map[string][]int // that no call took yet, by call id; the first in front
-	same    map[string][]int // the calls of one id: not every server's are unique
+	e *encoding
+	// By call id, in order: the outputs that no call took yet, and the calls that
+	// took none. Not every server's ids are unique.
+	outputs, same map[string][]int
 
-	turn  hub.Message // what the model says, until something else comes
-	text  string      // of it
-	calls []int       // the items of its calls
+	// What the model says, until something else comes.
+	turn           hub.Message
+	texts, thought []string
+	calls          []int // the items of its calls
 }
 
 func (c *conversation) add(m hub.Message) { c.e.out.Messages = append(c.e.out.Messages, m) }
@@ -72,7 +74,7 @@ func (c *conversation) item(i int) error {
 		if err := c.flush(); err != nil {
 			return err
 		}
-		if slices.Contains(c.outputs[in.CallID], i) {
+		if left := c.outputs[in.CallID]; len(left) > 0 && left[0] == i {
 			return chat.Refuse(at(i)+".call_id", "%s is the output of a call %.60q that does not stand before it in input: send the whole conversation", at(i), in.CallID)
 		}
 		return nil
@@ -105,13 +107,10 @@ func (c *conversation) message(i int) error {
 		if err != nil || text == "" {
 			return err
 		}
-		if len(c.calls) == 0 && c.text != "" { // another message
+		if len(c.calls) == 0 && len(c.texts) > 0 { // another message
 			err = c.flush()
 		}
-		if c.text != "" {
-			c.text += "\n"
-		}
-		c.text += text
+		c.texts = append(c.texts, text)
 		return err
 	case chat.RoleSystem, chat.RoleDeveloper: // not every server knows the latter
 		text, err := texts(in.Content, where)
@@ -143,7 +142,7 @@ func (c *conversation) reasoning(in *item) {
 		return
 	}
 	for _, p := range append(slices.Clone(in.Summary), in.Content...) {
-		c.turn.Reasoning += p.Text
+		c.thought = append(c.thought, p.Text)
 	}
 }
 
@@ -175,10 +174,11 @@ func plain(v jsontext.Value) string {
 
 // flush ends what the model says, and adds what its calls returned.
 func (c *conversation) flush() error {
-	if c.turn.Role = chat.RoleAssistant; c.text != "" {
-		c.turn.Content = c.text
+	if c.turn.Role = chat.RoleAssistant; len(c.texts) > 0 {
+		c.turn.Content = strings.Join(c.texts, "\n")
 	}
-	if c.text != "" || len(c.turn.ToolCalls) > 0 {
+	if len(c.texts) > 0 || len(c.calls) > 0 {
+		c.turn.Reasoning = strings.Join(c.thought, "")
 		c.add(c.turn)
 	}
 	var all []hub.Part
@@ -202,28 +202,22 @@ func (c *conversation) flush() error {
 	if len(all) > 0 {
 		c.add(hub.Message{Role: chat.RoleUser, Content: all})
 	}
-	c.turn, c.text, c.calls = hub.Message{}, "", nil
+	c.turn, c.texts, c.thought, c.calls = hub.Message{}, nil, nil, nil
 	return nil
 }
 
 // take returns the outputs of a call: those of its id up to the next such call. A
-// tool may have several, for what it tells while it works.
-func (c *conversation) take(call int) (mine []int) {
+// tool may have several, for what it tells while it works. Calls come here in
+// order, and none of the outputs left stands before its call.
+func (c *conversation) take(call int) []int {
 	id := c.e.in.Input[call].CallID
-	end := len(c.e.in.Input)
-	if n := slices.IndexFunc(c.same[id], func(other int) bool { return other > call }); n >= 0 {
-		end = c.same[id][n]
+	c.same[id] = c.same[id][1:] // the call itself
+	left, n := c.outputs[id], 0
+	for n < len(left) && (len(c.same[id]) == 0 || left[n] < c.same[id][0]) {
+		n++
 	}
-	var left []int
-	for _, i := range c.outputs[id] {
-		if i > call && i < end {
-			mine = append(mine, i)
-		} else {
-			left = append(left, i)
-		}
-	}
-	c.outputs[id] = left
-	return mine
+	c.outputs[id] = left[n:]
+	return left[:n]
 }
 
 // output is what an output says.

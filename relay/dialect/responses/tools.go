@@ -22,9 +22,22 @@ type callee struct {
 type tools struct {
 	byName map[string]callee
 	names  hub.Names
+	// functions are those names, by the client's; a tool that is in no namespace
+	// goes before one that is.
+	functions map[string]string
 }
 
-func newTools() tools { return tools{map[string]callee{}, hub.Names{}} }
+func newTools() tools { return tools{map[string]callee{}, hub.Names{}, map[string]string{}} }
+
+// add notes a tool and returns its name as a function.
+func (t *tools) add(c callee) string {
+	f := t.function(c)
+	t.byName[f] = c
+	if _, ok := t.functions[c.name]; !ok || c.namespace == "" {
+		t.functions[c.name] = f
+	}
+	return f
+}
 
 // function is the name of a tool as a function of the chat format. The tools of a
 // namespace bear its name too: two of them may have tools of one name.
@@ -111,9 +124,7 @@ func (e *encoding) tool(t *tool, at, namespace string) error {
 	if t.Name == "" {
 		return chat.Refuse(at+".name", "%s must have a name", at)
 	}
-	c := callee{t.Name, namespace, t.Type == "custom"}
-	f.Name = e.tools.function(c)
-	e.tools.byName[f.Name] = c
+	f.Name = e.tools.add(callee{t.Name, namespace, t.Type == "custom"})
 	e.out.Tools = append(e.out.Tools, hub.Tool{Type: "function", Function: f})
 	return nil
 }
@@ -149,7 +160,7 @@ func (e *encoding) choose() error {
 	case "":
 		return e.mode(c.Mode)
 	case "function", "custom":
-		name, ok := e.named(c.Name)
+		name, ok := e.tools.functions[c.Name]
 		if !ok {
 			return chat.Refuse("tool_choice.name", "tool_choice names the tool %.60q, which tools does not describe", c.Name)
 		}
@@ -178,30 +189,18 @@ func (e *encoding) mode(mode string) error {
 	return chat.Refuse("tool_choice", "tool_choice must be none, auto, required or a tool, not %.40q", mode)
 }
 
-// named is the function of a tool by the client's name of it; one that is in no
-// namespace comes first.
-func (e *encoding) named(name string) (function string, ok bool) {
-	for _, t := range e.out.Tools {
-		c := e.tools.of(t.Function.Name)
-		if c.name == name && (!ok || c.namespace == "") {
-			function, ok = t.Function.Name, true
-		}
-	}
-	return function, ok
-}
-
 // allow takes away the tools that may not be called: not every server knows how
 // to be told.
 func (e *encoding) allow(c *toolChoice) error {
-	var allowed []string
+	allowed := make(map[string]bool, len(c.Tools))
 	for i, t := range c.Tools {
-		name, ok := e.named(t.Name)
+		name, ok := e.tools.functions[t.Name]
 		if !ok && !isCarriedOut(t.Type) {
 			at := fmt.Sprintf("tool_choice.tools[%d]", i)
 			return chat.Refuse(at, "%s is a tool that tools does not describe as a function", at)
 		}
-		allowed = append(allowed, name)
+		allowed[name] = true
 	}
-	e.out.Tools = slices.DeleteFunc(e.out.Tools, func(t hub.Tool) bool { return !slices.Contains(allowed, t.Function.Name) })
+	e.out.Tools = slices.DeleteFunc(e.out.Tools, func(t hub.Tool) bool { return !allowed[t.Function.Name] })
 	return e.mode(c.Mode)
 }
