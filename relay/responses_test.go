@@ -73,6 +73,27 @@ func TestResponseStreamWithoutContent(t *testing.T) {
 	}
 }
 
+// The states of a response repeat the request: long instructions are told again
+// before there is any content.
+func TestResponseStreamRepeatsALongRequest(t *testing.T) {
+	long := strings.Repeat("lorem ipsum ", 60<<10)
+	head := `"response":{"id":"resp_1","object":"response","status":"in_progress","model":"up","instructions":"` + long + `"}`
+	upstream := []string{
+		mockllm.ResponseEvent(0, "response.created", head),
+		mockllm.ResponseEvent(1, "response.in_progress", head),
+		mockllm.ResponseEvent(2, "response.output_text.delta", `"delta":"hello"`),
+		mockllm.ResponseEvent(3, "response.completed", `"response":{"id":"resp_1","status":"completed","model":"up"}`),
+	}
+	b := startResponses(t, setup{scripts: map[string]mockllm.Script{"u1": always(sse(), mockllm.Body(upstream...))}})
+	a := b.make(`{"model":"gpt-a","instructions":"` + long + `","input":"hi","stream":true}`)
+	if want := strings.ReplaceAll(strings.Join(upstream, ""), `"up"`, `"gpt-a"`); a.Body != want {
+		t.Errorf("%d bytes, status %d, want %d bytes", len(a.Body), a.Status, len(want))
+	}
+	if rec := b.record(0); rec.Error != nil || len(rec.Attempts) != 1 {
+		t.Errorf("%v, %d attempts", rec.Error, len(rec.Attempts))
+	}
+}
+
 // P24: a stream that breaks after content ends as clients of this format expect.
 func TestP24ResponseStreamBreaks(t *testing.T) {
 	f := func(name, last, code string, steps ...mockllm.Step) {

@@ -249,6 +249,11 @@ func TestStoredResponseFaults(t *testing.T) {
 	// One that failed is told as it failed.
 	f("", 200, "", mockllm.JSON(200, nil, `{"id":"resp_1","status":"failed","error":{"code":"server_error","message":"boom"}}`))
 	f("?stream=true", 200, "", sse(), mockllm.Body(mockllm.ResponseEvent(3, "response.failed", failed)))
+	// It may be long before it has said anything.
+	long := `"response":{"id":"resp_1","status":"in_progress","model":"up","instructions":"` + strings.Repeat("lorem ipsum ", 100<<10) + `"}`
+	f("?stream=true", 200, "", sse(), mockllm.Body(
+		mockllm.ResponseEvent(0, "response.created", long),
+		mockllm.ResponseEvent(1, "response.completed", `"response":{"id":"resp_1","status":"completed","model":"up"}`)))
 }
 
 // A model that answers responses alone comes back by a probe that asks for one.

@@ -15,8 +15,11 @@ import (
 const (
 	// maxEvent bounds one upstream event, as the official Go client does.
 	maxEvent = 32 << 20
-	// maxHeld bounds the events that wait for the first content.
-	maxHeld = 1 << 20
+	// maxHeld bounds the events that wait for the first content. What they repeat
+	// of the request comes on top, up to maxRepeats times: a response is told
+	// again with its instructions and tools for each state that it has.
+	maxHeld    = 1 << 20
+	maxRepeats = 4
 	// drainTime is how long the upstream gets to close a stream that it said is
 	// over, so that its connection can be used again.
 	drainTime = 10 * time.Millisecond
@@ -127,7 +130,7 @@ func (p *pump) run() verdict {
 			}
 		}
 		switch {
-		case !p.committed && len(p.out) > maxHeld:
+		case !p.committed && len(p.out) > maxHeld+maxRepeats*p.x.meta.InputBytes:
 			return p.x.unreadable()
 		case p.committed && len(p.out) > 0 && !p.in.Buffered():
 			now, ok := p.flush()

@@ -119,7 +119,7 @@ func (e *encoding) result(b *block, at string) (m hub.Message, shown []hub.Part,
 // assistant adds what the model said and called.
 func (e *encoding) assistant(c content, at string) error {
 	m := hub.Message{Role: chat.RoleAssistant}
-	var text strings.Builder
+	var text, thought strings.Builder
 	for i := range c {
 		b, where := &c[i], fmt.Sprintf("%s[%d]", at, i)
 		switch {
@@ -134,7 +134,7 @@ func (e *encoding) assistant(c content, at string) error {
 			}
 			m.ToolCalls = append(m.ToolCalls, hub.Called(b.ID, e.names.Short(b.Name), arguments(b.Input)))
 		case b.Type == blockThinking && b.Signature == "" && e.to.Reasoning:
-			m.Reasoning += b.Thinking
+			thought.WriteString(b.Thinking)
 		case b.Type == blockThinking, b.Type == blockRedacted:
 			// for the provider that made it; no other has a use for it
 		case strings.HasSuffix(b.Type, "_tool_use"), strings.HasSuffix(b.Type, "_tool_result"):
@@ -143,6 +143,7 @@ func (e *encoding) assistant(c content, at string) error {
 			return notHere(at, i, b)
 		}
 	}
+	m.Reasoning = thought.String()
 	if text.Len() > 0 {
 		m.Content = text.String()
 	}

@@ -171,7 +171,9 @@ func (d *Responses) state(kind, data []byte) dialect.State {
 		d.finished = true
 		return dialect.End
 	case "response.created", "response.queued", "response.in_progress":
-		if d.background { // it may wait for long, and must not be made twice meanwhile
+		// In the background it may wait for long, and must not be made twice
+		// meanwhile; one that is told again can be told by nobody else.
+		if d.background || d.retold {
 			return dialect.Content
 		}
 		return dialect.Lifecycle
