@@ -112,16 +112,6 @@ func (x *exchange) call(c *call) verdict {
 	return x.plain(c, resp)
 }
 
-// speaksOfCounts reports whether the outcome of a count concerns counts alone:
-// the connection and the credential are those of answers too.
-func speaksOfCounts(k loadbalance.Kind) bool {
-	switch k {
-	case loadbalance.Success, loadbalance.RateLimit, loadbalance.Server, loadbalance.Model:
-		return true
-	}
-	return false
-}
-
 // book notes what the attempt's answer consumed.
 func (x *exchange) book(c *call, u Usage) {
 	if x.rec.Endpoint.Counts() {
@@ -169,16 +159,25 @@ func (x *exchange) faulted(c *call, fault *apierror.Error, h http.Header) verdic
 	c.t.up.Secrets.HideFault(fault)
 	c.a.Status = fault.Status
 	v := verdict{kind: upstream.Kind(fault.Status), wait: upstream.Wait(fault, h)}
-	if (c.inChat || !c.in.Endpoint.Chats()) && unofferedStatus(fault.Status) || x.keptElsewhere(fault) {
+	if x.lacks(c, v.kind, fault) {
 		v.kind, v.unoffered = loadbalance.Caller, true
 	}
 	v.temporary = v.kind == loadbalance.RateLimit || fault.Status == http.StatusServiceUnavailable && v.wait > 0
 	v.err = clientError(v.kind, fault, v.wait)
-	v.tooLong = v.kind == loadbalance.Caller && tooLong(fault)
+	v.tooLong = v.kind == loadbalance.Caller && !v.unoffered && tooLong(fault)
 	if v.tooLong && x.format == FormatAnthropic {
 		fault.Code = messages.TooLong
 	}
 	return v
+}
+
+// lacks reports whether a fault says that the provider does not offer what it was
+// asked for, so that another one is to be asked.
+func (x *exchange) lacks(c *call, k loadbalance.Kind, fault *apierror.Error) bool {
+	if c.in.Endpoint == dialect.ChatTokens && k == loadbalance.Caller {
+		return true // the form that it does not take is Berry's, not the client's
+	}
+	return (c.inChat || !c.in.Endpoint.Chats()) && unofferedStatus(fault.Status) || x.keptElsewhere(fault)
 }
 
 // readAnswer reads a whole answer.

@@ -35,7 +35,8 @@ type chatOf interface {
 
 // parse reads a request of an endpoint that is InChat.
 func parse(e dialect.Endpoint, body []byte) (form, error) {
-	if e == dialect.Responses {
+	switch e {
+	case dialect.Responses, dialect.InputTokens:
 		return responses.Parse(body)
 	}
 	return messages.Parse(body)
@@ -51,6 +52,15 @@ func inChat(f form, to hub.Target) (chatOf, error) {
 	default: // parse makes no other
 		return nil, errNoForm
 	}
+}
+
+// countOf puts an answer of dialect.ChatTokens into the client's form, which for
+// messages is the same.
+func countOf(c chatOf, count []byte) []byte {
+	if _, ok := c.(*responses.Chat); ok {
+		return append([]byte(`{"object":"response.input_tokens",`), count[1:]...)
+	}
+	return count
 }
 
 var errNoForm = errors.New("the request is in no form that a chat request can be made of")

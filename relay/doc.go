@@ -27,6 +27,7 @@
 //	format header                   in which form, and with which header, its client is answered
 //	ledger attempt classify         the attempts: which is next, making one, judging it
 //	translation clientform chatsonly  a request in another form than its backend's
+//	count                           how many tokens one would be, counted or estimated
 //	gate                            the commit, and the limits in time
 //	plain raw media                 answers: whole ones, bytes, images and sound
 //	stream streamend burst          streamed ones: event by event, their ends, few writes for many

@@ -287,7 +287,7 @@ func TestEndpointsGoWhereTheyAreServed(t *testing.T) {
 	f(dialect.Embeddings, "both", 200, "u2", "")
 	f(dialect.Completions, "both", 200, "u2", "")
 	f(dialect.Embeddings, "emb-g", 200, "g", "")
-	for _, e := range []dialect.Endpoint{dialect.Completions, dialect.Embeddings, dialect.Moderations, dialect.InputTokens, dialect.Compact} {
+	for _, e := range []dialect.Endpoint{dialect.Completions, dialect.Embeddings, dialect.Moderations, dialect.Compact} {
 		f(e, "claude-x", 404, "", "unsupported_endpoint")
 		f(e, "nope", 404, "", "model_not_found")
 	}

@@ -16,7 +16,8 @@ import (
 // chat request.
 func (t *target) serves(e dialect.Endpoint) bool {
 	d := t.up.Dialect
-	return d.Serves(e) || e.InChat() && d.Serves(dialect.Chat)
+	as, ok := e.InChat()
+	return d.Serves(e) || ok && d.Serves(as)
 }
 
 // on is the model as the endpoint sees it; nil if none of its listings serves it.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/loadbalance"
+	"github.com/PPKunOfficial/berry-api/relay/dialect"
 )
 
 var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -40,6 +41,9 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 	if err != nil {
 		if fault, ok := errors.AsType[*apierror.Error](err); ok {
 			return x.faulted(c, fault, resp.Header)
+		}
+		if c.in.Endpoint == dialect.ChatTokens {
+			return noCount()
 		}
 		return x.unreadable()
 	}

@@ -50,7 +50,7 @@ type exchange struct {
 	said       *said    // what a stream has sent; nil unless it may be resumed
 
 	translation *translation // nil unless a provider needs it
-	estimates   bool         // a count that no provider of the model offers
+	estimates   bool         // a count that none of the backends would make
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -77,7 +77,7 @@ func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, rt *Runtime, rec
 	}
 	switch e := x.run(); {
 	case e == nil:
-	case x.uncounted():
+	case x.uncounted(e):
 		x.count()
 	default:
 		x.fail(e)
@@ -105,10 +105,7 @@ func (x *exchange) admit() *apierror.Error {
 	if !ok {
 		return x.g.unknownModel(scan.Model)
 	}
-	x.rec.Model, x.model = m, m.on(endpoint)
-	if x.model == nil && endpoint == dialect.CountTokens {
-		x.model, x.estimates = m.on(dialect.Messages), true
-	}
+	x.rec.Model, x.model = m, x.counter(m)
 	if e := x.permission(m); e != nil {
 		return e
 	}

@@ -94,8 +94,8 @@ func TestStoredResponsesAreLimited(t *testing.T) {
 	}
 }
 
-// A provider whose format has no responses is asked for a chat, and not for what
-// is below them.
+// A provider whose format has no responses is asked for a chat, and for what a
+// chat would be in tokens, and not for what else is below them.
 func TestResponsesGoWhereTheyAreServed(t *testing.T) {
 	b := startResponses(t, setup{behaviours: map[string]mockllm.Behaviour{"u1": {Format: mockllm.Claude}}, provider: func(id string, p *config.Provider) {
 		if id == "u1" {
@@ -105,10 +105,11 @@ func TestResponsesGoWhereTheyAreServed(t *testing.T) {
 	if m := b.read(b.make(`{"model":"pool","input":"hi"}`)); m.Model != "pool" || b.requests("u1", "POST", "/v1/messages") != 1 || len(b.u["u2"].Requests()) != 0 {
 		t.Errorf("%+v", m)
 	}
-	for _, path := range []string{"/input_tokens", "/compact"} {
-		if a := b.ask(userToken, "POST", path, `{"model":"gpt-a","input":"hi"}`); a.Status != 404 || deref(b.fault(a).Code) != "unsupported_endpoint" {
-			t.Errorf("%s: %d %s", path, a.Status, a.Body)
-		}
+	if a := b.ask(userToken, "POST", "/input_tokens", `{"model":"gpt-a","input":"hi"}`); a.Status != 200 || a.Body != `{"object":"response.input_tokens","input_tokens":2}` {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if a := b.ask(userToken, "POST", "/compact", `{"model":"gpt-a","input":"hi"}`); a.Status != 404 || deref(b.fault(a).Code) != "unsupported_endpoint" {
+		t.Errorf("%d %s", a.Status, a.Body)
 	}
 }
 

@@ -2,8 +2,6 @@ package relay
 
 import (
 	"errors"
-	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
@@ -18,7 +16,7 @@ import (
 
 // A request in a form of its own, Anthropic's messages or OpenAI's responses,
 // reaches a provider that has the endpoint as it is, and any other as a chat
-// request whose answer is put back.
+// request whose answer is put back. So does one for its count of tokens.
 
 // translation is a request in the client's form put into the chat format.
 type translation struct {
@@ -49,10 +47,10 @@ func (t *translation) settle() {
 // native reports whether the target gets the request as it is.
 func (x *exchange) native(t *target) bool {
 	e := x.rec.Endpoint
-	switch {
-	case !e.InChat():
+	if _, ok := e.InChat(); !ok {
 		return true
-	case !t.up.Dialect.Serves(e):
+	}
+	if !t.up.Dialect.Serves(e) {
 		return false
 	}
 	return e != dialect.Responses || t.use.hasResponses() || x.goesOnFrom()
@@ -63,7 +61,8 @@ func (x *exchange) asks(t *target) dialect.Endpoint {
 	if x.native(t) {
 		return x.rec.Endpoint
 	}
-	return dialect.Chat
+	as, _ := x.rec.Endpoint.InChat()
+	return as
 }
 
 // prepare makes what the attempt asks its target for ready to be encoded.
@@ -106,9 +105,10 @@ func (x *exchange) translate(c *call) error {
 		t.release()
 		body := dialect.NewBody(0)
 		body.Set(made.Request())
+		as, _ := x.rec.Endpoint.InChat()
 		t.chat, t.to = made, to
-		t.in = dialect.Request{Endpoint: dialect.Chat, Body: body, Scan: found, Header: x.in.Header, User: x.in.User}
-		t.meta = dialect.Meta{Endpoint: dialect.Chat, Model: x.meta.Model, User: x.meta.User, WantUsage: true}
+		t.in = dialect.Request{Endpoint: as, Body: body, Scan: found, Header: x.in.Header, User: x.in.User}
+		t.meta = dialect.Meta{Endpoint: as, Model: x.meta.Model, User: x.meta.User, WantUsage: true}
 	}
 	c.in, c.meta, c.chat = &t.in, &t.meta, t.chat
 	return nil
@@ -172,7 +172,11 @@ func (x *exchange) encoded(c *call) {
 // decode turns a whole answer into the client's form.
 func (c *call) decode(body []byte) ([]byte, dialect.Usage, error) {
 	out, u, err := c.t.up.Dialect.Decode(body, c.meta)
-	if err == nil && c.chat != nil {
+	switch {
+	case err != nil || c.chat == nil:
+	case c.in.Endpoint.Counts():
+		out = countOf(c.chat, out)
+	default:
 		out, err = c.chat.Answer(out, c.meta.Model, u)
 	}
 	return out, u, err
@@ -195,38 +199,12 @@ func (x *exchange) events(body []byte) ([]byte, error) {
 	return openai.AppendChunks(nil, body, &x.meta)
 }
 
-// uncounted reports whether the request asks for a count that no provider
-// offers, such as one that only speaks the rest of Anthropic's format.
-func (x *exchange) uncounted() bool {
-	return x.rec.Endpoint == dialect.CountTokens && x.ledger.unoffered != nil && x.ledger.failed == nil && !x.left()
-}
-
-// count answers a request for a count with an estimate.
-func (x *exchange) count() {
-	req, err := messages.Parse(x.in.Body.Bytes())
-	if err != nil {
-		x.fail(clientFault(err))
-		return
-	}
-	body := strconv.AppendInt([]byte(`{"input_tokens":`), int64(req.Tokens()), 10)
-	body = append(body, '}')
-	x.release()
-	x.gate.final(func(bool) {
-		h := x.w.Header()
-		h["Content-Type"] = jsonType
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
-		h[headerEstimated] = []string{"input_tokens"}
-		x.rec.Status, x.rec.Committed = http.StatusOK, true
-		x.w.WriteHeader(http.StatusOK)
-		_, err = x.w.Write(body)
-	})
-	x.clientLeft = err != nil
-}
-
 // unsaid is the verdict on a request that could not be put into the target's
-// form. Where another backend takes it as it is, that one is asked.
+// form. Where another backend takes it as it is, that one is asked; and what
+// cannot be counted may still be estimated.
 func (x *exchange) unsaid(c *call, err error) verdict {
-	return verdict{kind: loadbalance.Caller, err: clientFault(err), unoffered: !x.native(c.t) && x.mayPass()}
+	elsewhere := x.rec.Endpoint.Counts() || x.mayPass()
+	return verdict{kind: loadbalance.Caller, err: clientFault(err), unoffered: !x.native(c.t) && elsewhere}
 }
 
 // clientFault is what the client is told of a request that could not be put

@@ -22,8 +22,13 @@ const (
 	CountTokens                      // /v1/messages/count_tokens
 )
 
-// Endpoints is how many there are: each is below it.
+// Endpoints is how many a client can ask for: each is below it.
 const Endpoints = int(CountTokens) + 1
+
+// ChatTokens asks how many tokens a chat request has. No client asks for it: it is
+// what a request for a count becomes at a provider whose format counts in a way of
+// its own. Its answer is {"input_tokens":n}, n above 0.
+const ChatTokens = Endpoint(Endpoints)
 
 // String returns the endpoint as metrics, logs, decisions and errors show it,
 // such as "chat/completions".
@@ -88,9 +93,18 @@ func (e Endpoint) Form() bool {
 	return false
 }
 
-// InChat reports whether a request of this endpoint can be put into a chat
-// request, for a provider that does not have the endpoint itself.
-func (e Endpoint) InChat() bool { return e == Messages || e == Responses }
+// InChat is what a request of this endpoint becomes when it is put into a chat
+// request, for a provider that does not have the endpoint itself; false where it
+// cannot be.
+func (e Endpoint) InChat() (as Endpoint, ok bool) {
+	switch e {
+	case Messages, Responses:
+		return Chat, true
+	case CountTokens, InputTokens:
+		return ChatTokens, true
+	}
+	return e, false
+}
 
 // Chats reports whether the endpoint is a chat, in one form or another: what a
 // provider answers to it tells how it does with chats.
@@ -99,14 +113,14 @@ func (e Endpoint) Chats() bool { return e == Chat || e == Messages }
 // Counts reports whether the endpoint only counts tokens. That is free, has
 // limits of its own at the providers, and is done by something else than the
 // model: it says nothing of how a backend answers.
-func (e Endpoint) Counts() bool { return e == CountTokens || e == InputTokens }
+func (e Endpoint) Counts() bool { return e == CountTokens || e == InputTokens || e == ChatTokens }
 
 // Streams reports whether a request of this endpoint may ask for a stream by
 // its field stream. Elsewhere that field is left to the upstream; Speech has
 // another one, stream_format.
 func (e Endpoint) Streams() bool {
 	switch e {
-	case Embeddings, Moderations, InputTokens, Compact, ImageVariations, Translations, Speech, CountTokens:
+	case Embeddings, Moderations, InputTokens, Compact, ImageVariations, Translations, Speech, CountTokens, ChatTokens:
 		return false
 	}
 	return true

@@ -28,6 +28,8 @@ func geminiAnswer(b *Behaviour, r *Seen, chats *atomic.Uint64) []Step {
 		return geminiList(b)
 	case r.Method == http.MethodPost && (method == "generateContent" || method == "streamGenerateContent"):
 		return geminiChat(b, r, geminiCall{model: model, stream: method == "streamGenerateContent", n: chats.Add(1)})
+	case r.Method == http.MethodPost && method == "countTokens":
+		return geminiCount(b, r, model)
 	case r.Method == http.MethodPost && method == "batchEmbedContents":
 		return geminiEmbeddings(b, r, model)
 	}
@@ -56,7 +58,7 @@ func geminiFailure(status int) []Step {
 func geminiList(b *Behaviour) []Step {
 	var models []string
 	for _, m := range b.models() {
-		models = append(models, fmt.Sprintf(`{"name":%s,"displayName":%s,"supportedGenerationMethods":["generateContent"]}`, quote("models/"+m), quote(m)))
+		models = append(models, fmt.Sprintf(`{"name":%s,"displayName":%s,"supportedGenerationMethods":["generateContent","countTokens"]}`, quote("models/"+m), quote(m)))
 	}
 	return []Step{JSON(http.StatusOK, nil, `{"models":[`+strings.Join(models, ",")+`]}`)}
 }

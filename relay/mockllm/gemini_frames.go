@@ -64,9 +64,13 @@ func GeminiFault(code int, status, message string, details ...string) string {
 // StrictGemini refuses what the real API refuses, with 400; what is well-formed is left to the script.
 func StrictGemini(script Script) Script {
 	return func(r *Seen) []Step {
-		model, _, _ := strings.Cut(strings.TrimPrefix(r.Path, geminiModels+"/"), ":")
+		model, method, _ := strings.Cut(strings.TrimPrefix(r.Path, geminiModels+"/"), ":")
 		if r.Method == http.MethodPost {
-			if _, err := readGemini(r.Body, model); err != nil {
+			read := readGemini
+			if method == "countTokens" {
+				read = readGeminiCount
+			}
+			if _, err := read(r.Body, model); err != nil {
 				return refuse(http.StatusBadRequest, GeminiFault(400, "INVALID_ARGUMENT", err.Error()))
 			}
 		}

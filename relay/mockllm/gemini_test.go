@@ -122,7 +122,7 @@ func TestGeminiBehaviour(t *testing.T) {
 	f(two, "m:streamGenerateContent", 200, "[{", ",\r\n{", "}]")
 	f(mockllm.Behaviour{Key: "other"}, "m:generateContent", 400, "API_KEY_INVALID")
 	f(mockllm.Behaviour{Models: []string{"x"}}, "m:generateContent", 404, "NOT_FOUND")
-	f(mockllm.Behaviour{}, "m:countTokens", 404, "NOT_FOUND")
+	f(mockllm.Behaviour{}, "m:embedText", 404, "NOT_FOUND")
 	f(mockllm.Behaviour{Outage: 429}, "m:generateContent", 429, "RESOURCE_EXHAUSTED", "retryDelay")
 	f(mockllm.Behaviour{Outage: 503}, "m:generateContent", 503, "UNAVAILABLE")
 	f(mockllm.Behaviour{Outage: 401}, "m:generateContent", 401, "UNAUTHENTICATED")
@@ -148,4 +148,38 @@ func TestStrictOpenAI(t *testing.T) {
 	f(`{"role":"assistant","thinking_blocks":[]}`, "thinking_blocks")
 	f(strings.Replace(call, `"id"`, `"extra_content":1,"id"`, 1)+","+result, "extra_content")
 	f(strings.ReplaceAll(call+","+result, `"a"`, `"`+strings.Repeat("a", 41)+`"`), "40 characters")
+}
+
+func TestGeminiCounts(t *testing.T) {
+	s := mockllm.Start(t, nil)
+	if err := s.SetBehaviour(mockllm.Behaviour{Format: mockllm.Gemini, Models: []string{"gemini-3-flash"}}); err != nil {
+		t.Fatal(err)
+	}
+	f := func(body string, status int, want string) {
+		t.Helper()
+		if got, out := geminiPost(t, s, "gemini-3-flash:countTokens", body); got != status || !strings.Contains(out, want) {
+			t.Errorf("%s: %d %s, want %q", body, got, out, want)
+		}
+	}
+	const contents = `"contents":[{"role":"user","parts":[{"text":"one two three"}]}]`
+	const four, ten = `{"totalTokens":4,"promptTokensDetails":[{"modality":"TEXT","tokenCount":4}]}`, `"totalTokens":10,`
+	whole := func(more string) string { return `{"generateContentRequest":{` + contents + more + `}}` }
+	const model = `,"model":"models/gemini-3-flash"`
+	f(whole(model), 200, four)
+	f(whole(model+`,"systemInstruction":{"parts":[{"text":"be very brief now"}]}`), 200, ten)
+	f(`{`+contents+`}`, 200, four)
+	f(`{}`, 400, "requires generate_content_request or contents")
+	f(`{"generateContentRequest":{},`+contents+`}`, 400, "mutually exclusive")
+	f(`{"contents":[]}`, 400, "contents are not specified")
+	f(whole(``), 400, "generate_content_request.model")
+	f(whole(`,"model":"gemini-3-flash"`), 400, "generate_content_request.model")
+	f(whole(model+`,"max_tokens":1`), 400, "unknown field")
+	f(`{"request":{}}`, 400, "unknown field")
+	if got, out := geminiPost(t, s, "other:countTokens", whole(`,"model":"models/other"`)); got != 404 || !strings.Contains(out, "NOT_FOUND") {
+		t.Errorf("%d %s", got, out)
+	}
+	// What is strict before a script is so for counts.
+	s.SetScript(mockllm.StrictGemini(mockllm.Always(mockllm.JSON(200, nil, "{}"))))
+	f(whole(``), 400, "generate_content_request.model")
+	f(whole(model), 200, "{}")
 }

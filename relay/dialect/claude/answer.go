@@ -23,11 +23,17 @@ func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, e
 		return nil, dialect.Usage{}, faultInBand(in)
 	}
 	switch {
+	case m.Endpoint == dialect.ChatTokens:
+		out, ok := chat.Count(in.Get("input_tokens").Num) // that of a text is 0
+		if !ok {
+			return nil, dialect.Usage{}, errNoAnswer
+		}
+		return out, dialect.Usage{}, nil // counting is free
 	case m.Endpoint == dialect.CountTokens:
 		if in.Get("input_tokens").Type != gjson.Number {
 			return nil, dialect.Usage{}, errNoAnswer
 		}
-		return body, dialect.Usage{}, nil // counting is free
+		return body, dialect.Usage{}, nil
 	case !in.Get("content").IsArray():
 		return nil, dialect.Usage{}, errNoAnswer
 	case m.Endpoint == dialect.Messages:

@@ -82,7 +82,11 @@ func New(up dialect.Upstream, t *Thoughts) *Dialect {
 
 // Serves implements dialect.Dialect.
 func (d *Dialect) Serves(e dialect.Endpoint) bool {
-	return e == dialect.Chat || e == dialect.Messages || e == dialect.CountTokens
+	switch e {
+	case dialect.Chat, dialect.ChatTokens, dialect.Messages, dialect.CountTokens:
+		return true
+	}
+	return false
 }
 
 // forwarded are the client's headers that go upstream; no other does.
@@ -90,7 +94,12 @@ var forwarded = [...]string{"Anthropic-Beta", "Traceparent", "Tracestate"}
 
 // Encode implements dialect.Dialect.
 func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Request, error) {
-	if in.Endpoint != dialect.Chat {
+	to := d.url
+	switch in.Endpoint {
+	case dialect.Chat:
+	case dialect.ChatTokens:
+		to = d.count
+	default:
 		return d.pass(ctx, in), nil
 	}
 	body, dropped, err := d.encode(in)
@@ -100,7 +109,7 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 	in.Dropped = dropped
 	h := d.requestHeader(in)
 	req := &http.Request{
-		Method: http.MethodPost, URL: d.url, Host: d.url.Host,
+		Method: http.MethodPost, URL: to, Host: to.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		// As long as nothing was written the transport may take another connection.

@@ -60,6 +60,9 @@ func (d *Dialect) encode(in *dialect.Request) ([]byte, []string, error) {
 	e.out.System = t.systemText()
 	e.sampling(d.sampling && e.model.sampling())
 	e.leaveOut()
+	if in.Endpoint == dialect.ChatTokens {
+		e.out.countable()
+	}
 	body, err := json.Marshal(&e.out)
 	return body, e.dropped, err
 }

@@ -7,7 +7,7 @@ import (
 // request is the body of POST /v1/messages.
 type request struct {
 	Model         jsontext.Value `json:"model"`
-	MaxTokens     int64          `json:"max_tokens"`
+	MaxTokens     int64          `json:"max_tokens,omitzero"`
 	System        any            `json:"system,omitempty"` // string or []block
 	Messages      []turn         `json:"messages"`
 	Tools         []tool         `json:"tools,omitempty"`
@@ -20,6 +20,14 @@ type request struct {
 	OutputConfig  *outputConfig  `json:"output_config,omitempty"`
 	Metadata      *metadata      `json:"metadata,omitempty"`
 	Stream        bool           `json:"stream,omitzero"`
+}
+
+// countable leaves what a request for a count may hold.
+func (r *request) countable() {
+	*r = request{
+		Model: r.Model, System: r.System, Messages: r.Messages, Tools: r.Tools, ToolChoice: r.ToolChoice,
+		Thinking: r.Thinking, OutputConfig: r.OutputConfig,
+	}
 }
 
 type turn struct {

@@ -23,8 +23,11 @@ func answerID(own string) string {
 // Decode implements dialect.Dialect. A list of answers, which is how a stream
 // comes from a server that does not know alt=sse, is one answer in pieces.
 func (d *Dialect) Decode(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
-	if m.Endpoint == dialect.Embeddings {
+	switch m.Endpoint {
+	case dialect.Embeddings:
 		return decodeEmbeddings(body, m)
+	case dialect.ChatTokens:
+		return decodeCount(body)
 	}
 	w := whole{calls: calls{signatures: d.signatures}}
 	if !utf8.Valid(body) || !w.read(cursor.New(body)) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/PPKunOfficial/berry-api/relay/dialect"
@@ -56,12 +55,9 @@ func encodeEmbeddings(r *dialect.Request, model string) (sent []byte, err error)
 	if f := string(in["encoding_format"]); !slices.Contains([]string{"", "null", `"float"`, `"base64"`}, f) {
 		return nil, chat.Refuse("encoding_format", "encoding_format must be float or base64")
 	}
-	if !strings.HasPrefix(model, "models/") && !strings.HasPrefix(model, "tunedModels/") {
-		model = "models/" + model
-	}
 	var out embeddingBatch
 	for _, text := range texts {
-		one := embeddingRequest{Model: model, Dimensions: dimensions}
+		one := embeddingRequest{Model: qualified(model), Dimensions: dimensions}
 		one.Content.Parts[0].Text = text
 		out.Requests = append(out.Requests, one)
 	}

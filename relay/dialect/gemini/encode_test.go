@@ -42,11 +42,16 @@ func dialectFor(t testing.TB) *Dialect {
 
 // encode sends body, which relay would have scanned.
 func encode(d *Dialect, model, body string) (*http.Request, []string, error) {
+	return encodeFor(dialect.Chat, d, model, body)
+}
+
+// encodeFor is encode for one of the endpoints that take a chat request.
+func encodeFor(e dialect.Endpoint, d *Dialect, model, body string) (*http.Request, []string, error) {
 	b := dialect.NewBody(len(body))
 	defer b.Release()
 	b.Set([]byte(body))
 	quoted, _ := json.Marshal(model)
-	in := &dialect.Request{Body: b, Model: quoted, Header: http.Header{"Traceparent": {"t"}, "Cookie": {"c"}}}
+	in := &dialect.Request{Endpoint: e, Body: b, Model: quoted, Header: http.Header{"Traceparent": {"t"}, "Cookie": {"c"}}}
 	in.Scan.Stream = strings.Contains(body, `"stream":true`)
 	req, err := d.Encode(context.Background(), in)
 	return req, in.Dropped, err

@@ -1,6 +1,7 @@
 // Package gemini is the dialect of Google's Gemini API: generateContent and
-// streamGenerateContent, with OpenAI's chat format on the client's side, and
-// batchEmbedContents, with that of embeddings.
+// streamGenerateContent, with OpenAI's chat format on the client's side,
+// countTokens of what they would be asked, and batchEmbedContents, with the
+// format of embeddings.
 //
 // relay binds one Dialect to each such provider and calls it per request. The
 // Signatures are the gateway's: they outlive the dialects.
@@ -79,16 +80,21 @@ func versioned(base *url.URL) *url.URL {
 // modelPath is where a model is found below the base. Names may be written
 // with their collection, as tuned models must be.
 func modelPath(model string) string {
+	collection, name, _ := strings.Cut(qualified(model), "/")
+	return collection + "/" + url.PathEscape(name)
+}
+
+// qualified is a model's name with its collection.
+func qualified(model string) string {
 	if strings.HasPrefix(model, "models/") || strings.HasPrefix(model, "tunedModels/") {
-		collection, name, _ := strings.Cut(model, "/")
-		return collection + "/" + url.PathEscape(name)
+		return model
 	}
-	return "models/" + url.PathEscape(model)
+	return "models/" + model
 }
 
 // Serves implements dialect.Dialect.
 func (d *Dialect) Serves(e dialect.Endpoint) bool {
-	return e == dialect.Chat || e == dialect.Embeddings
+	return e == dialect.Chat || e == dialect.ChatTokens || e == dialect.Embeddings
 }
 
 // forwarded are the client's headers that go upstream; no other does.
@@ -105,7 +111,7 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 		return nil, err
 	}
 	u := d.base.JoinPath(modelPath(model) + ":" + method)
-	if in.Scan.Stream {
+	if method == streaming {
 		u.RawQuery = "alt=sse"
 	}
 	h := maps.Clone(d.header)
@@ -123,6 +129,8 @@ func (d *Dialect) Encode(ctx context.Context, in *dialect.Request) (*http.Reques
 	return req.WithContext(ctx), nil
 }
 
+const streaming = "streamGenerateContent"
+
 // body puts a request into Gemini's form, for the method that takes it.
 func (d *Dialect) body(in *dialect.Request, model string) (sent []byte, method string, err error) {
 	if in.Endpoint == dialect.Embeddings {
@@ -138,12 +146,17 @@ func (d *Dialect) body(in *dialect.Request, model string) (sent []byte, method s
 	if err != nil {
 		return nil, "", err
 	}
-	sent, err = encoded(out)
 	in.Dropped, in.OlderCalls = chat.Dropped(e.dropped), asked.OlderCalls()
-	method = "generateContent"
-	if in.Scan.Stream {
-		method = "streamGenerateContent"
+	switch {
+	case in.Endpoint == dialect.ChatTokens:
+		sent, err = encoded(countRequest{countedRequest{qualified(model), out}})
+		return sent, "countTokens", err
+	case in.Scan.Stream:
+		method = streaming
+	default:
+		method = "generateContent"
 	}
+	sent, err = encoded(out)
 	return sent, method, err
 }
 

@@ -13,7 +13,7 @@ import (
 // Serves implements dialect.Dialect: all that OpenAI has.
 func (d *Dialect) Serves(e dialect.Endpoint) bool {
 	switch e {
-	case dialect.Messages, dialect.CountTokens:
+	case dialect.Messages, dialect.CountTokens, dialect.ChatTokens:
 		return false
 	}
 	return true
