@@ -11,6 +11,8 @@ import (
 
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/option"
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/responses"
 )
 
 // messagesClient runs Anthropic's official SDK for Go.
@@ -224,18 +226,40 @@ func (c messagesClient) image(t *testing.T) {
 func (c messagesClient) countTokens(t *testing.T) {
 	count := func(model, text string) int64 {
 		t.Helper()
+		var resp *http.Response
 		got, err := c.client.Messages.CountTokens(within(t), anthropic.MessageCountTokensParams{
 			Model: model, Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(text))},
-		})
+		}, option.WithResponseInto(&resp))
 		if err != nil {
 			t.Fatal(err)
 		}
+		estimated := ""
+		if model == "open" {
+			estimated = "input_tokens"
+		}
+		equal(t, model+": estimated", resp.Header.Get("X-Berry-Estimated"), estimated)
 		return got.InputTokens
 	}
 	for _, model := range []string{"open", "own", "google"} {
 		if few, many := count(model, "hi"), count(model, strings.Repeat("some words ", 500)); few <= 0 || many < few+500 {
 			t.Errorf("%s: %d and %d tokens", model, few, many)
 		}
+	}
+}
+
+// A client of OpenAI's is told the counts of providers that have no responses too.
+func TestGoInputTokens(t *testing.T) {
+	w := newMessagesWorld(t)
+	c := connect(w.berry, token)
+	for _, model := range []string{"own", "google"} {
+		n, err := c.Responses.InputTokens.Count(within(t), responses.InputTokenCountParams{
+			Model: openai.String(model), Instructions: openai.String("be brief"),
+			Input: responses.InputTokenCountParamsInputUnion{OfString: openai.String("one two three")},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, model, n.InputTokens, 7) // of five words, as the mock has it
 	}
 }
 

@@ -128,6 +128,13 @@ func TestMockIsGemini(t *testing.T) {
 			}
 		}
 	})
+	t.Run("count", func(t *testing.T) {
+		got, err := c.Models.CountTokens(within(t), f.model("text"), genai.Text("one two three"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "tokens", got.TotalTokens, 4)
+	})
 	t.Run("models", func(t *testing.T) {
 		m, err := c.Models.List(within(t), nil)
 		if err != nil || len(m.Items) != 1 || m.Items[0].Name != "models/"+f.model("text") {

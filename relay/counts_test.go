@@ -95,7 +95,7 @@ func TestGeminiCounts(t *testing.T) {
 	if d := cmp.Diff(want, string(seen[0].Body)); d != "" || len(seen) != 1 {
 		t.Errorf("%d requests; %s", len(seen), d)
 	}
-	if r := seen[0]; r.Method != "POST" || r.Path != "/v1beta/models/gemini-3-flash:countTokens" || r.Query != "" || r.Header.Get("X-Goog-Api-Key") != "provider-key-of-g" || r.Header.Get("X-Api-Key") != "" {
+	if r := seen[0]; r.Method != http.MethodPost || r.Path != "/v1beta/models/gemini-3-flash:countTokens" || r.Query != "" || r.Header.Get("X-Goog-Api-Key") != "provider-key-of-g" || r.Header.Get("X-Api-Key") != "" {
 		t.Errorf("%s %s?%s %v", r.Method, r.Path, r.Query, r.Header)
 	}
 	rec := b.record(0)
@@ -124,7 +124,7 @@ func TestCountsGoWhereTheStrategySays(t *testing.T) {
 }
 
 // Where the provider does not count, or not this, the next one does, and else it is
-// estimated; nobody is blamed, and no retry is spent.
+// estimated; nobody is blamed for that.
 func TestCountsThatAreRefused(t *testing.T) {
 	f := func(step mockllm.Step) {
 		t.Helper()
@@ -245,7 +245,7 @@ func TestCountsOfOthers(t *testing.T) {
 // Clients of OpenAI's responses are told the count of a provider that has none of them.
 func TestInputTokensOfOthers(t *testing.T) {
 	b := counting(t, mockllm.StrictGemini(always(mockllm.JSON(200, nil, `{"totalTokens":41}`))), always(mockllm.JSON(200, nil, ` {"input_tokens":52,"later":1}`)))
-	const body = `"instructions":"be brief","input":[{"role":"user","content":"hi"}],"tools":[{"type":"function","name":"f","parameters":{"type":"object","properties":{}}}],"reasoning":{"effort":"low"}}`
+	const body = `"instructions":"be brief","input":[{"role":"user","content":"hi"}],"tools":[{"type":"function","name":"f","parameters":{"type":"object","properties":{}}}],"reasoning":{"effort":"low"},"max_output_tokens":50}`
 	f := func(model, provider, want, sent string) {
 		t.Helper()
 		a := b.postTo(dialect.InputTokens, `{"model":"`+model+`",`+body)
@@ -258,7 +258,7 @@ func TestInputTokensOfOthers(t *testing.T) {
 	}
 	f("gem", "g", `{"object":"response.input_tokens","input_tokens":41}`,
 		`{"generateContentRequest":{"model":"models/gemini-3-flash","contents":[{"role":"user","parts":[{"text":"hi"}]}],"systemInstruction":{"parts":[{"text":"be brief"}]},`+
-			`"tools":[{"functionDeclarations":[{"name":"f"}]}],"generationConfig":{"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"LOW"}}}}`)
+			`"tools":[{"functionDeclarations":[{"name":"f"}]}],"generationConfig":{"maxOutputTokens":50,"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"LOW"}}}}`)
 	f("claude-first", "c", `{"object":"response.input_tokens","input_tokens":52}`,
 		`{"model":"claude-up","system":"be brief","messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],"tools":[{"name":"f","input_schema":{"type":"object","properties":{}}}],`+
 			`"thinking":{"type":"adaptive"},"output_config":{"effort":"low"}}`)

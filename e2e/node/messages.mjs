@@ -128,7 +128,8 @@ const cases = {
 
   async count_tokens() {
     for (const model of ["open", "own", "google"]) {
-      const few = await client.messages.countTokens({ model, messages });
+      const { data: few, response } = await client.messages.countTokens({ model, messages }).withResponse();
+      assert.equal(response.headers.get("x-berry-estimated"), model === "open" ? "input_tokens" : null, model);
       const many = await client.messages.countTokens({ model, messages: [{ role: "user", content: "some words ".repeat(500) }] });
       assert.ok(few.input_tokens > 0 && many.input_tokens > few.input_tokens + 500, `${few.input_tokens} ${many.input_tokens}`);
     }

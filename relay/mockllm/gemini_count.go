@@ -36,7 +36,7 @@ func readGeminiCount(body []byte, model string) (*geminiInput, error) {
 	}
 	switch {
 	case in.Contents == nil && in.Request == nil:
-		return nil, errors.New("CountTokens requires generate_content_request or contents to be set.") //nolint:staticcheck // as the API writes it
+		return nil, errors.New("one of generate_content_request and contents must be set")
 	case in.Contents != nil && in.Request != nil:
 		return nil, errors.New("contents and generate_content_request are mutually exclusive")
 	case in.Contents != nil:

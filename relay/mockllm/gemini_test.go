@@ -168,7 +168,7 @@ func TestGeminiCounts(t *testing.T) {
 	f(whole(model), 200, four)
 	f(whole(model+`,"systemInstruction":{"parts":[{"text":"be very brief now"}]}`), 200, ten)
 	f(`{`+contents+`}`, 200, four)
-	f(`{}`, 400, "requires generate_content_request or contents")
+	f(`{}`, 400, "must be set")
 	f(`{"generateContentRequest":{},`+contents+`}`, 400, "mutually exclusive")
 	f(`{"contents":[]}`, 400, "contents are not specified")
 	f(whole(``), 400, "generate_content_request.model")

@@ -105,3 +105,20 @@ func TestDecodeCount(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// FuzzDecodeCount: an answer is a count above 0, or none.
+func FuzzDecodeCount(f *testing.F) {
+	f.Add(`{"totalTokens":31,"promptTokensDetails":[{"modality":"TEXT","tokenCount":30}]}`)
+	f.Add(`{"totalTokens":"31"}`)
+	f.Add(`{"error":{"code":429}}`)
+	f.Fuzz(func(t *testing.T, in string) {
+		out, _, err := decodeCount([]byte(in))
+		if err != nil {
+			return
+		}
+		var got map[string]int
+		if err := json.Unmarshal(out, &got); err != nil || len(got) != 1 || got["input_tokens"] < 1 {
+			t.Fatalf("%q: %s, %v", in, out, err)
+		}
+	})
+}
