@@ -107,8 +107,14 @@ func TestFileIsWatched(t *testing.T) {
 	eventually(t, "the bad file", func() bool { return b.scrape().samples["berry_config_last_reload_successful"] == 0 })
 	writeFile(t, path, b.text(usual))
 	eventually(t, "the good file", func() bool { return generation() == 3 })
-	if lines := b.lines("Configuration refused, the old one stays"); len(lines) != 1 {
-		t.Errorf("%+v", lines)
+	told := 0
+	for _, l := range b.lines("Configuration refused, the old one stays") {
+		if !strings.Contains(l.raw, "is being written") { // as it was for a moment each time
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told of %d times", told)
 	}
 }
 

@@ -180,18 +180,16 @@ func (x *exchange) lacks(c *call, k loadbalance.Kind, fault *apierror.Error) boo
 	return (c.inChat || !c.in.Endpoint.Chats()) && unofferedStatus(fault.Status) || x.keptElsewhere(fault)
 }
 
-// readAnswer reads a whole answer.
-func readAnswer(resp *http.Response) (*bytes.Buffer, error) {
-	buf := answers.Get().(*bytes.Buffer)
-	buf.Reset()
+// readAnswer appends a whole answer to buf.
+func readAnswer(buf *bytes.Buffer, resp *http.Response) error {
 	if n := resp.ContentLength; n > 0 && n <= maxAnswer {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	_, err := buf.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	_, err := buf.ReadFrom(io.LimitReader(resp.Body, int64(maxAnswer+1-buf.Len())))
 	if err == nil && buf.Len() > maxAnswer {
 		err = errAnswerTooLong
 	}
-	return buf, err
+	return err
 }
 
 var errAnswerTooLong = errors.New("the answer is too long")

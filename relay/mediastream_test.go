@@ -51,6 +51,7 @@ func TestMediaEvents(t *testing.T) {
 			resp = b.send(t.Context(), e, body, "application/json")
 		}
 		a := b.whole(resp)
+		a.Body = strings.ReplaceAll(a.Body, ": keep-alive\n\n", "") // the first event is long in coming on a busy machine
 		if want := joined(events...); a.Status != 200 || a.Body != want || a.Header.Get("Content-Type") != "text/event-stream" {
 			t.Errorf("%s: %d %v\n%q\nwant\n%q", e, a.Status, a.Header, a.Body, want)
 		}

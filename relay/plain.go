@@ -21,7 +21,9 @@ const keptAnswer = 1 << 20
 // plain carries a whole JSON answer to the client, as a stream if that is what
 // the client asked for.
 func (x *exchange) plain(c *call, resp *http.Response) verdict {
-	buf, err := readAnswer(resp)
+	buf := answers.Get().(*bytes.Buffer)
+	buf.Reset()
+	err := readAnswer(buf, resp)
 	defer func() {
 		if buf.Cap() <= keptAnswer {
 			answers.Put(buf)
@@ -37,6 +39,9 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		return x.broken(c)
 	}
 	c.a.FirstContent = time.Since(c.a.Start)
+	if v, ok := x.parts(c, buf); !ok {
+		return v
+	}
 	body, usage, err := x.decode(c, resp.Header, buf.Bytes())
 	if err != nil {
 		if fault, ok := errors.AsType[*apierror.Error](err); ok {
@@ -80,6 +85,36 @@ func (x *exchange) plain(c *call, resp *http.Response) verdict {
 		x.clientLeft = true // the backend did its part all the same
 	}
 	return verdict{kind: loadbalance.Success}
+}
+
+// parts makes the other requests of one that takes several, one after the other,
+// and reads their answers into buf. It is false, with the verdict, when one fails:
+// what is there is no answer then.
+func (x *exchange) parts(c *call, buf *bytes.Buffer) (verdict, bool) {
+	for c.in.Part = 1; c.in.Part < c.in.Parts; c.in.Part++ {
+		req, err := c.t.up.Dialect.Encode(c.ctx, c.in)
+		if err != nil {
+			return x.unsaid(c, err), false
+		}
+		resp, err := c.t.up.Send(req)
+		if err != nil {
+			return x.broken(c), false
+		}
+		if c.a.Status = resp.StatusCode; resp.StatusCode < 200 || resp.StatusCode > 299 {
+			v := x.refused(c, resp)
+			_ = resp.Body.Close()
+			return v, false
+		}
+		err = readAnswer(buf, resp)
+		_ = resp.Body.Close()
+		switch {
+		case errors.Is(err, errAnswerTooLong):
+			return x.unreadable(), false
+		case err != nil:
+			return x.broken(c), false
+		}
+	}
+	return verdict{}, true
 }
 
 // answer writes a whole answer.

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -193,7 +194,9 @@ func (x *exchange) ask(keeper dialect.Keeper, t *target, in *dialect.Stored) (v 
 
 // told carries a whole answer about a stored response.
 func (x *exchange) told(c *call, resp *http.Response) verdict {
-	buf, err := readAnswer(resp)
+	buf := answers.Get().(*bytes.Buffer)
+	buf.Reset()
+	err := readAnswer(buf, resp)
 	defer func() {
 		if buf.Cap() <= keptAnswer {
 			answers.Put(buf)

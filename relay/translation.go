@@ -73,6 +73,7 @@ func (x *exchange) prepare(c *call) error {
 		}
 	}
 	c.in.Model, c.in.Dropped, c.in.OlderCalls, c.in.Vectors = c.t.model, nil, false, 0
+	c.in.Parts, c.in.Part = 0, 0
 	c.meta.Hide = c.t.up.Hide
 	c.meta.DropReasoning = !c.t.up.Provider.Reasoning || c.chat != nil && !x.translation.req.ShowsThinking()
 	return nil

@@ -42,6 +42,10 @@ type Request struct {
 	OlderCalls bool
 	// Vectors is set by Encode: how many vectors the answer must have; 0 for not known.
 	Vectors int
+	// Parts is set by Encode: how many upstream requests it takes, where the upstream
+	// takes only so much in one; 0 is one. Part says which of them, from 0, Encode is
+	// to make. Decode gets their answers one behind the other.
+	Parts, Part int
 }
 
 // Usage is what one answer consumed, in tokens. CachedInput and CacheWrite are
@@ -111,7 +115,7 @@ type Dialect interface {
 	Serves(e Endpoint) bool
 	// Encode makes the upstream request for one attempt. It may be called again
 	// for a retry and does not keep in, nor change anything in it but Dropped,
-	// OlderCalls and Vectors.
+	// OlderCalls, Vectors and Parts.
 	// The request's body is closed by the transport; a caller that does not
 	// send it closes it. An error that is an *apierror.Error is the answer for
 	// the client: the request holds what this format cannot say.

@@ -15,7 +15,14 @@ import (
 )
 
 // Embeddings are asked for in a batch, also one alone: its answer is the same
-// for any number of texts.
+// for any number of texts. More than fit go out in several batches.
+
+const (
+	// batchTexts is how many texts Google takes in one batch.
+	batchTexts = 100
+	// maxTexts is how many OpenAI takes in one request, and clients send.
+	maxTexts = 2048
+)
 
 // embeddingBatch is the body of batchEmbedContents.
 type embeddingBatch struct {
@@ -55,8 +62,10 @@ func encodeEmbeddings(r *dialect.Request, model string) (sent []byte, err error)
 	if f := string(in["encoding_format"]); !slices.Contains([]string{"", "null", `"float"`, `"base64"`}, f) {
 		return nil, chat.Refuse("encoding_format", "encoding_format must be float or base64")
 	}
+	r.Vectors, r.Parts = len(texts), (len(texts)+batchTexts-1)/batchTexts
+	from := min(r.Part*batchTexts, len(texts))
 	var out embeddingBatch
-	for _, text := range texts {
+	for _, text := range texts[from:min(from+batchTexts, len(texts))] {
 		one := embeddingRequest{Model: qualified(model), Dimensions: dimensions}
 		one.Content.Parts[0].Text = text
 		out.Requests = append(out.Requests, one)
@@ -67,7 +76,7 @@ func encodeEmbeddings(r *dialect.Request, model string) (sent []byte, err error)
 			dropped = append(dropped, name)
 		}
 	}
-	r.Dropped, r.Vectors = chat.Dropped(dropped), len(texts)
+	r.Dropped = chat.Dropped(dropped)
 	return encoded(out)
 }
 
@@ -81,6 +90,9 @@ func inputTexts(raw json.RawMessage) ([]string, error) {
 	var many []any
 	if json.Unmarshal(raw, &many) != nil || len(many) == 0 {
 		return nil, chat.Refuse("input", "input must be a text or a list of texts, with at least one in it")
+	}
+	if len(many) > maxTexts {
+		return nil, chat.Refuse("input", "input must have no more than %d texts: send the others in another request", maxTexts)
 	}
 	texts := make([]string, len(many))
 	for i, v := range many {
@@ -106,15 +118,20 @@ func dimensionsOf(raw json.RawMessage) (int64, error) {
 
 var errNoEmbeddings = errors.New("the answer is no embeddings")
 
-// decodeEmbeddings turns Gemini's vectors into OpenAI's list.
+// decodeEmbeddings turns Gemini's vectors, of one batch or several, into OpenAI's list.
 func decodeEmbeddings(body []byte, m *dialect.Meta) ([]byte, dialect.Usage, error) {
 	a := embeddings{base64: m.Base64}
 	a.out = append(a.out, `{"object":"list","data":[`...)
 	c := cursor.New(body)
-	ok := utf8.Valid(body) && c.Object(func(key []byte) bool { return a.member(c, key) }) && c.Done()
+	ok := utf8.Valid(body)
+	for batches := 0; ok && (batches == 0 || !c.Done()); batches++ {
+		from := c.Offset()
+		ok = c.Object(func(key []byte) bool { return a.member(c, key) })
+		if a.fault {
+			return nil, dialect.Usage{}, inBand(body[from:])
+		}
+	}
 	switch {
-	case a.fault:
-		return nil, dialect.Usage{}, inBand(body)
 	case !ok || a.n == 0 || m.Vectors > 0 && a.n != m.Vectors: // which text lacks its vector cannot be told
 		return nil, dialect.Usage{}, errNoEmbeddings
 	}
@@ -146,12 +163,15 @@ func (a *embeddings) member(c *cursor.Cursor, key []byte) bool {
 	case string(key) == "error" && c.Peek() == '{':
 		a.fault = true
 	case string(key) == "usageMetadata" && c.Peek() == '{':
-		return c.Details(func(key []byte) *int {
+		var tokens int
+		ok := c.Details(func(key []byte) *int {
 			if string(key) == "promptTokenCount" {
-				return &a.tokens
+				return &tokens
 			}
 			return nil
 		})
+		a.tokens += tokens
+		return ok
 	}
 	_, ok := c.Value()
 	return ok

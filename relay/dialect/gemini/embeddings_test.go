@@ -36,8 +36,8 @@ func FuzzEncodeEmbeddings(f *testing.F) {
 		if err := json.Unmarshal(sent, &out); err != nil || len(out.Requests) == 0 {
 			t.Fatalf("%q: sent %s: %v", in, sent, err)
 		}
-		if r.Vectors != len(out.Requests) {
-			t.Fatalf("%q: %d vectors for %s", in, r.Vectors, sent)
+		if len(out.Requests) != min(r.Vectors, batchTexts) || r.Parts != (r.Vectors+batchTexts-1)/batchTexts {
+			t.Fatalf("%q: %d vectors and %d parts for %s", in, r.Vectors, r.Parts, sent)
 		}
 		for _, r := range out.Requests {
 			if r.Model != "models/m" || len(r.Content.Parts) != 1 || r.Content.Parts[0].Text == nil {
@@ -59,6 +59,10 @@ func TestDecodeEmbeddings(t *testing.T) {
 	f(`{"other":[{"values":[9]}],"embeddings":[{"shape":[1],"values":[0.5]},{"values":[1e-3]}],"error":null,"usageMetadata":{"promptTokenCount":7,"more":[1]}}`,
 		`{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5]},{"object":"embedding","index":1,"embedding":[1e-3]}`+end)
 
+	// Batches stand one behind the other.
+	f(`{"embeddings":[{"values":[1]}],"usageMetadata":{"promptTokenCount":3}}`+"\n"+`{"usageMetadata":{"promptTokenCount":4},"embeddings":[{"values":[2]}]}`,
+		`{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1]},{"object":"embedding","index":1,"embedding":[2]}`+end)
+
 	bad := func(in string, vectors int) {
 		t.Helper()
 		if out, _, err := decodeEmbeddings([]byte(in), &dialect.Meta{Model: []byte(`"m"`), InputBytes: 10, Vectors: vectors}); err == nil {
@@ -74,6 +78,9 @@ func TestDecodeEmbeddings(t *testing.T) {
 	bad(`{"embeddings":[{"values":"x"}]}`, 0)
 	bad(`{"embeddings":[{"values":[1]},null]}`, 0)
 	bad(`{"embeddings":[{"values":[1]}]} x`, 0)
+	bad(`{"embeddings":[{"values":[1]}]} {"embeddings":[{"values":[1]}`, 0)
+	bad(`{"embeddings":[{"values":[1]}]} {"error":{"code":500}}`, 0)
+	bad(`{"embeddings":[{"values":[1]}]} {"embeddings":[]}`, 2)
 	bad(`{"embeddings":[{"values":[1]}],"error":{"code":500}}`, 0)
 	bad(`{"embeddings":[{"values":[1]}]}`, 2)
 	bad(`{"embeddings":[{"values":[1]},{"values":[1]}]}`, 1)
