@@ -132,6 +132,35 @@ func TestHeldWrites(t *testing.T) {
 	sent()
 }
 
+// An answer of known length whose last piece is sent past what is held leaves
+// nothing to send, and its hold once: each event of a stream that came next on the
+// connection waited for the stream's end.
+func TestAHoldEndsWithItsAnswer(t *testing.T) {
+	under := &writes{}
+	c := newWatchedConn(under)
+	for name, end := range map[string]func(){
+		"read":           func() { _, _ = c.Read(nil) },
+		"read deadline":  func() { _ = c.SetReadDeadline(time.Time{}) },
+		"write deadline": func() { _ = c.SetWriteDeadline(time.Time{}) },
+	} {
+		for _, text := range []string{"head", strings.Repeat("x", heldMost+1)} {
+			c.hold()
+			if _, err := c.Write([]byte(text)); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := strings.Join(under.sent(), ""); len(got) != len("head")+heldMost+1 {
+			t.Errorf("%s: %d bytes of the answer were sent", name, len(got))
+		}
+		end()
+		_, _ = c.Write([]byte("event"))
+		if d := cmp.Diff([]string{"event"}, under.sent()); d != "" {
+			t.Errorf("%s: sent (-want +got):\n%s", name, d)
+		}
+		_ = c.release()
+	}
+}
+
 // Closing does not wait for a client that does not read.
 func TestCloseEndsAStuckWrite(t *testing.T) {
 	near, far := net.Pipe()

@@ -53,10 +53,9 @@ type watchedConn struct {
 	mu    sync.Mutex   // held while a deadline is set
 	armed atomic.Int64 // until when the limit is set well enough, after born; othersLimit if it is not ours
 
-	writing sync.Mutex // held while something is sent, so that nothing overtakes; guards what follows
-	holding bool
-	held    *[]byte     // nil for nothing
-	holds   atomic.Bool // held is not nil
+	writing sync.Mutex  // held while something is sent, so that nothing overtakes; guards what follows
+	holding atomic.Bool // set under writing, and read without it by what ends it
+	held    *[]byte     // nil for nothing, as always while not holding
 
 	clumps clumpWriter // of the answer under way
 }
@@ -74,7 +73,7 @@ var heldBytes = sync.Pool{New: func() any { return new(make([]byte, 0, 16<<10)) 
 func (c *watchedConn) Write(p []byte) (n int, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if c.holding && len(p) <= heldMost {
+	if c.holding.Load() && len(p) <= heldMost {
 		if c.held != nil && len(*c.held)+len(p) > heldMost {
 			if err := c.sendHeld(); err != nil {
 				return 0, err
@@ -82,7 +81,6 @@ func (c *watchedConn) Write(p []byte) (n int, err error) {
 		}
 		if c.held == nil {
 			c.held = heldBytes.Get().(*[]byte)
-			c.holds.Store(true)
 		}
 		*c.held = append(*c.held, p...)
 		return len(p), nil
@@ -96,7 +94,7 @@ func (c *watchedConn) Write(p []byte) (n int, err error) {
 // hold makes what is written wait for release.
 func (c *watchedConn) hold() {
 	c.writing.Lock()
-	c.holding = true
+	c.holding.Store(true)
 	c.writing.Unlock()
 }
 
@@ -104,7 +102,7 @@ func (c *watchedConn) hold() {
 func (c *watchedConn) release() error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.holding = false
+	c.holding.Store(false)
 	return c.sendHeld()
 }
 
@@ -115,7 +113,6 @@ func (c *watchedConn) sendHeld() error {
 	}
 	p := c.held
 	c.held = nil
-	c.holds.Store(false)
 	_, err := c.send(*p)
 	*p = (*p)[:0]
 	heldBytes.Put(p)
@@ -144,7 +141,7 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 func (c *watchedConn) Close() error {
 	// One that is sending just now may be waiting for a client that does not
 	// read; closing ends that.
-	if c.holds.Load() && c.writing.TryLock() {
+	if c.holding.Load() && c.writing.TryLock() {
 		_ = c.setWriteDeadline(time.Now().Add(closePatience))
 		_ = c.sendHeld() // the connection ends either way
 		c.writing.Unlock()
@@ -158,9 +155,11 @@ func (c *watchedConn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// ended sends what an answer that is over has left behind.
+// ended sends what an answer that is over has left behind, and ends its hold also
+// where that is nothing: a piece beyond heldMost was its last, and the next answer
+// would wait for it.
 func (c *watchedConn) ended() {
-	if c.holds.Load() {
+	if c.holding.Load() {
 		_ = c.release() // a connection that is broken shows in the next read
 	}
 }

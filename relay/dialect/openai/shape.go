@@ -19,7 +19,7 @@ type shape struct {
 // learn takes the shape of a chunk whose only content is one text, and what
 // was changed in it.
 func (s *shape) learn(data []byte, a *answer) {
-	if bytes.IndexByte(data, '\n') >= 0 { // which is changed as well
+	if bytes.IndexByte(data, '\n') >= 0 || bytes.IndexByte(data, '\r') >= 0 { // which is changed as well
 		return
 	}
 	s.Learn(data, a.text)

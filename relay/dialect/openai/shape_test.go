@@ -19,6 +19,8 @@ func FuzzShape(f *testing.F) {
 	f.Add(head+"he"+tail, head+"\xff"+tail)
 	f.Add(head+"he"+tail, head+"a\nb"+tail)
 	f.Add(head+"he"+tail, head+tail)
+	f.Add("{\r"+head[1:]+"he"+tail, "{\r"+head[1:]+"llo"+tail)
+	f.Add("{\n"+head[1:]+"he"+tail, "{\n"+head[1:]+"llo"+tail)
 	f.Add(head+"he"+tail, head+`"`+tail)
 	f.Add(`{"error":null,"choices":[{"delta":{"reasoning":"a"}}],"model":1}`, `{"error":null,"choices":[{"delta":{"reasoning":"bb"}}],"model":1}`)
 	f.Add(`{"choices":[{"text":"a"},{"text":"b"}]}`, `{"choices":[{"text":"a"},{"text":"c"}]}`)
