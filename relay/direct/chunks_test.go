@@ -88,6 +88,8 @@ func TestLend(t *testing.T) {
 	f("lent hello, lent world, EOF", "5\r\nhello\r\n", "5\r\nworld\r\n", "0\r\n\r\n")
 	f("lent hello, read world, EOF", "5\r\nhello\r\n", "5\r\nworld\r\n0\r\n\r\n")
 	f("read helloworld, lent !, EOF", "5\r\nhello\r\n5\r\nworld\r\n", "1\r\n!\r\n", "0\r\n\r\n")
+	f("read hello, lent world, EOF", "5\r\nhello\r\n5", "\r\nworld\r\n", "0\r\n\r\n")
+	f("lent hello, lent world, EOF", "5\r\nhello\r", "\n5\r\nworld", "\r\n0\r\n\r\n")
 	f("lent hel, lent lo, EOF", "5\r\nhel", "lo\r\n", "0\r\n\r\n")
 	f("lent hello, unexpected EOF", "5\r\nhello\r\n")
 	f("lent hel, unexpected EOF", "5\r\nhel")

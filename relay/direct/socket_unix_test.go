@@ -2,29 +2,11 @@
 
 package direct
 
-import (
-	"net"
-	"testing"
-)
+import "testing"
 
 // A connection that has nothing to read and nothing unread has no storage.
 func TestWaitingWithoutStorage(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	near, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = near.Close() }()
-	far, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = far.Close() }()
-
+	near, far := tcp(t)
 	c := newConn(nil, near)
 	var came bool
 	try := func() {

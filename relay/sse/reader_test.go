@@ -42,8 +42,20 @@ func TestNextReadsWhatTheStandardAllows(t *testing.T) {
 				t.Errorf("%s: %q (-want +got):\n%s", name, in, d)
 			}
 		}
+		for i := range in {
+			for name, src := range map[string]io.Reader{
+				"read": io.MultiReader(strings.NewReader(in[:i]), strings.NewReader(in[i:])),
+				"lent": &lender{pieces: []string{in[:i], in[i:]}},
+			} {
+				got, err := readAll(t, sse.NewReader(src, 1<<20))
+				if d := cmp.Diff(want, got); d != "" || !errors.Is(err, io.EOF) {
+					t.Errorf("%s: %q and %q: error %v (-want +got):\n%s", name, in[:i], in[i:], err, d)
+				}
+			}
+		}
 	}
 	f("")
+	f("data: a\n\nevent: e\ndata: b\n\n", event{"", "a"}, event{"e", "b"})
 	f("\n\n\n")
 	f("data: a\n\n", event{"", "a"})
 	f("data:a\n\ndata:  b\n\n", event{"", "a"}, event{"", " b"})
@@ -61,6 +73,87 @@ func TestNextReadsWhatTheStandardAllows(t *testing.T) {
 	f("data: a\n\ndata: b\n", event{"", "a"}, event{"", "b"})
 	f("data: a\n\ndata: b", event{"", "a"}, event{"", "b"})
 	f("data: a\n\nevent: x\n", event{"", "a"})
+}
+
+// lender lends its pieces, and is read where the reader wants more behind one, as a
+// connection is: from one array with room behind what came, which the next call
+// overwrites. Behind an error it is not to be called.
+type lender struct {
+	pieces []string
+	room   [64]byte
+	over   bool
+}
+
+func (l *lender) next(p []byte) (int, error) {
+	for i := range l.room {
+		l.room[i] = '#'
+	}
+	for len(l.pieces) > 0 && l.pieces[0] == "" {
+		l.pieces = l.pieces[1:]
+	}
+	switch {
+	case l.over:
+		return 0, errors.New("called behind the end")
+	case len(l.pieces) == 0:
+		l.over = true
+		return 0, io.EOF
+	}
+	n := copy(p, l.pieces[0])
+	l.pieces[0] = l.pieces[0][n:]
+	return n, nil
+}
+
+func (l *lender) Lend() ([]byte, error) {
+	var came [64]byte
+	n, err := l.next(came[:])
+	return l.room[:copy(l.room[:], came[:n])], err
+}
+
+func (l *lender) Read(p []byte) (int, error) { return l.next(p) }
+
+// roomy is a source that notes the room it is given.
+type roomy struct {
+	io.Reader
+	rooms []int
+}
+
+func (r *roomy) Read(p []byte) (int, error) {
+	r.rooms = append(r.rooms, len(p))
+	return r.Reader.Read(p)
+}
+
+// A reader that is used again neither calls its last source nor writes to what that
+// lent, and keeps its own storage unless that grew large.
+func TestReset(t *testing.T) {
+	lent := &lender{pieces: []string{"data: lent\n\nda", "never"}}
+	r := sse.NewReader(lent, 1<<20)
+	if e, err := r.Next(); err != nil || string(e.Data) != "lent" {
+		t.Fatalf("%q, %v", e.Data, err)
+	}
+	was := lent.room
+	read := func(want string) (rooms []int) {
+		t.Helper()
+		src := &roomy{Reader: strings.NewReader("data: " + want + "\n\n")}
+		r.Reset(src, 1<<20)
+		if e, err := r.Next(); err != nil || string(e.Data) != want {
+			t.Errorf("%d bytes, want %d: %v", len(e.Data), len(want), err)
+		}
+		return src.rooms
+	}
+	if d := cmp.Diff([]int{4 << 10}, read("read")); d != "" {
+		t.Errorf("room (-want +got):\n%s", d)
+	}
+	if lent.room != was || len(lent.pieces) != 2 {
+		t.Errorf("the last source: %q, %q", lent.room, lent.pieces)
+	}
+	read(strings.Repeat("x", 5<<10))
+	if d := cmp.Diff([]int{8 << 10}, read("again")); d != "" {
+		t.Errorf("room behind a longer event (-want +got):\n%s", d)
+	}
+	read(strings.Repeat("x", 40<<10))
+	if d := cmp.Diff([]int{4 << 10}, read("again")); d != "" {
+		t.Errorf("room behind a long event (-want +got):\n%s", d)
+	}
 }
 
 func TestNextRefusesAnEventBeyondTheLimit(t *testing.T) {

@@ -46,6 +46,12 @@ func TestShape(t *testing.T) {
 	} {
 		f(other, "no")
 	}
+	// A count in the place of what stands before it.
+	f(`{"a":1,"text":"he"5,{"m":20}],"z":0}`, "no")
+	f(`{"a":1,"text":"he","n":[1020}],"z":0}`, "no")
+	f(`{"a":1,"text":"he"1,{"m":20}],"z":0}`, "no")
+	shape.Learn([]byte(first), spanOf(first, `"he"`), spanOf(first, "10"), spanOf(first, "20"))
+	f(first, `"he" [10 20]`) // the same once more
 	if _, ok := shape.Match([]byte(first), make([]int, 1)); ok {
 		t.Error("with another number of counts than were learnt")
 	}

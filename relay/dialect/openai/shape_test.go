@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,6 +24,8 @@ func FuzzShape(f *testing.F) {
 	f.Add("{\n"+head[1:]+"he"+tail, "{\n"+head[1:]+"llo"+tail)
 	f.Add(head+"he"+tail, head+`"`+tail)
 	f.Add(`{"error":null,"choices":[{"delta":{"reasoning":"a"}}],"model":1}`, `{"error":null,"choices":[{"delta":{"reasoning":"bb"}}],"model":1}`)
+	f.Add(`{"model":"up","choices":[{"delta":{"content":"he","reasoning":"x"}}]}`, `{"model":"up","choices":[{"delta":{"content":"l\"lo","reasoning":"x"}}]}`)
+	f.Add(`{"choices":[{"delta":{"content":"hello"}}],"usage":null,"model":"up"}`, `{"choices":[{"delta":{"content":"h"}}],"usage":null,"model":"up"}`)
 	f.Add(`{"choices":[{"text":"a"},{"text":"b"}]}`, `{"choices":[{"text":"a"},{"text":"c"}]}`)
 	f.Add(`{"choices":[{"index":0,"text":"a","finish_reason":"stop"}]}`, `{"choices":[{"index":0,"text":"b","finish_reason":"stop"}]}`)
 	f.Fuzz(func(t *testing.T, first, second string) {
@@ -69,5 +72,32 @@ func TestShape(t *testing.T) {
 	want := []step{{event("he"), false}, {event("llo"), true}, {event(""), false}, {event(`\n`), true}, {"", false}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// What was learnt stands while other chunks come by, and does not grow.
+func TestShapeStands(t *testing.T) {
+	d := decoderFor(dialect.Meta{}).(*Decoder)
+	chunk := func(text string) string {
+		return `{"model":"up","choices":[{"index":0,"delta":{"content":"` + text + `"}}],"usage":null}`
+	}
+	const other = `{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]}}],"obj":"x","model":"another","usage":null,"error":null}`
+	for _, text := range []string{"a", "bcd", "ef"} {
+		for _, data := range []string{chunk(text), other, chunk(text + text)} {
+			got, _, err := d.Event(nil, nil, []byte(data))
+			want, _, _ := decoderFor(dialect.Meta{}).Event(nil, nil, []byte(data))
+			if err != nil || string(got) != string(want) {
+				t.Errorf("%s: %q, want %q: %v", data, got, want, err)
+			}
+		}
+	}
+	for i := range 100 { // shapes of their own
+		data := []byte(`{"model":"up","n` + strings.Repeat("n", i) + `":1,"choices":[{"index":0,"delta":{"content":"a"}}]}`)
+		if _, _, err := d.Event(nil, nil, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(d.shape.store); n != len(d.model) {
+		t.Errorf("%d bytes of changes are kept, want %d", n, len(d.model))
 	}
 }
