@@ -119,7 +119,7 @@ func TestStorageIsGivenBack(t *testing.T) {
 	if len(b.c.t.idle) != 1 || b.c.in.full {
 		t.Errorf("%d idle, full %t", len(b.c.t.idle), b.c.in.full)
 	}
-	if lent, err := b.Lend(); lent != nil || err != io.EOF {
+	if lent, err := b.Lend(); lent != nil || !errors.Is(err, io.EOF) {
 		t.Errorf("lent behind the end: %q, %v", lent, err)
 	}
 	b.c.t.CloseIdleConnections()
@@ -129,7 +129,7 @@ func TestStorageIsGivenBack(t *testing.T) {
 	has("something is unread", b, true)
 	_ = b.Close()
 	has("closed", b, false)
-	if lent, err := b.Lend(); lent != nil || err != errClosed {
+	if lent, err := b.Lend(); lent != nil || !errors.Is(err, errClosed) {
 		t.Errorf("lent of a closed body: %q, %v", lent, err)
 	}
 }
