@@ -99,7 +99,7 @@ func (w *whole) call(given gjson.Result) error {
 	case w.end.reason == "":
 		return errBrokenCall
 	}
-	c := toolCall{to: w.chat.tools.of(given.Get("function.name").Str), call: callID(given.Get("id").Str)}
+	c := toolCall{to: w.chat.tools.of(given.Get("function.name").Str), call: w.callID(given.Get("id").Str)}
 	c.id = w.next(c.prefix())
 	w.add(c.item(w.end.status, c.inputOf(text)))
 	return nil

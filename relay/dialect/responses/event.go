@@ -2,9 +2,11 @@ package responses
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/PPKunOfficial/berry-api/core/apierror"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/chat"
+	"github.com/PPKunOfficial/berry-api/relay/dialect/cursor"
 	"github.com/PPKunOfficial/berry-api/relay/dialect/hub"
 )
 
@@ -23,6 +25,7 @@ type writer struct {
 	logprobs []byte // elements, with commas between them
 	piece    []byte // those of the piece that comes next
 	kept     int    // bytes of all items
+	broken   bool   // a call has ended whose arguments are no JSON: nothing follows
 }
 
 // maxKept bounds what is kept of an answer: its last event repeats it.
@@ -79,6 +82,9 @@ func (w *writer) part(dst []byte, name string, more ...[]byte) []byte {
 
 // Begin implements hub.Writer.
 func (w *writer) Begin(dst []byte, b *hub.Block) []byte {
+	if w.broken {
+		return dst
+	}
 	dst = w.open(dst)
 	w.text = w.text[:0]
 	if b.Kind == hub.Calls {
@@ -125,7 +131,7 @@ func placeOf(kind hub.Kind) place {
 }
 
 func (w *writer) beginCall(dst []byte, b *hub.Block) []byte {
-	w.call = toolCall{to: w.chat.tools.of(b.Name), call: callID(b.ID)}
+	w.call = toolCall{to: w.chat.tools.of(b.Name), call: w.callID(b.ID)}
 	w.call.id = w.itemID(w.call.prefix(), b.Index)
 	w.at = `,"item_id":"` + w.call.id + `","output_index":` + strconv.Itoa(b.Index)
 	w.delta = "response.function_call_arguments.delta"
@@ -137,7 +143,7 @@ func (w *writer) beginCall(dst []byte, b *hub.Block) []byte {
 func (w *writer) Piece(dst []byte, b *hub.Block, piece []byte) []byte {
 	w.text = append(w.text, piece[1:len(piece)-1]...)
 	w.kept += len(piece)
-	if b.Kind == hub.Calls && w.call.to.custom {
+	if w.broken || b.Kind == hub.Calls && w.call.to.custom {
 		return dst
 	}
 	dst = append(append(w.event(dst, w.delta), w.at...), `,"delta":`...)
@@ -151,11 +157,16 @@ func (w *writer) Piece(dst []byte, b *hub.Block, piece []byte) []byte {
 
 // End implements hub.Writer.
 func (w *writer) End(dst []byte, b *hub.Block) []byte {
-	var item []byte
+	if w.broken {
+		return dst
+	}
+	end := w.endPart
 	if b.Kind == hub.Calls {
-		dst, item = w.endCall(dst)
-	} else {
-		dst, item = w.endPart(dst, b)
+		end = w.endCall
+	}
+	dst, item := end(dst, b)
+	if w.broken {
+		return dst
 	}
 	w.add(item)
 	return w.itemEvent(dst, "response.output_item.done", b.Index, item)
@@ -180,18 +191,22 @@ func (w *writer) endPart(dst []byte, b *hub.Block) (_, item []byte) {
 	return dst, messageItem(w.itemID(idMessage, b.Index), w.status, part)
 }
 
-func (w *writer) endCall(dst []byte) (_, item []byte) {
+func (w *writer) endCall(dst []byte, _ *hub.Block) (_, item []byte) {
 	args := hub.Unquote(append(append([]byte{'"'}, w.text...), '"'))
-	input := w.call.inputOf(args)
 	if w.call.to.custom {
+		input := w.call.inputOf(args)
 		dst = w.part(dst, "response.custom_tool_call_input.delta", []byte(`,"delta":`), input)
 		dst = w.part(dst, "response.custom_tool_call_input.done", []byte(`,"input":`), input)
 		return dst, w.call.item(w.status, input)
 	}
-	if args == "" { // who adds the pieces up wants what the end says
-		dst = w.part(dst, w.delta, []byte(`,"delta":`), input)
+	if strings.TrimSpace(args) == "" { // who adds the pieces up wants what the end says
+		args += "{}"
+		dst = w.part(dst, w.delta, []byte(`,"delta":"{}"`))
 	}
-	name := chat.AppendText(nil, w.call.to.name)
+	if w.broken = w.broken || w.status != incomplete && !cursor.Valid([]byte(args)); w.broken {
+		return dst, nil
+	}
+	input, name := w.call.inputOf(args), chat.AppendText(nil, w.call.to.name)
 	dst = w.part(dst, "response.function_call_arguments.done", []byte(`,"arguments":`), input, []byte(`,"name":`), name)
 	return dst, w.call.item(w.status, input)
 }

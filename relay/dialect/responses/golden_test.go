@@ -120,7 +120,7 @@ func asking(t testing.TB) *responses.Chat {
 func meta() *dialect.Meta { return &dialect.Meta{Model: []byte(`"asked"`), WantUsage: true} }
 
 var (
-	chance = regexp.MustCompile(`(resp|msg|fc|ctc|berry)_[0-9a-f]{24}`)
+	chance = regexp.MustCompile(`(resp|msg|fc|ctc|berry|call)_[0-9a-f]{24}(\b|_)`)
 	moment = regexp.MustCompile(`"(created_at|completed_at)":[0-9]+`)
 	echoed = regexp.MustCompile(`"background":false.*?"user":null`)
 )
@@ -128,7 +128,7 @@ var (
 // steady is an answer without what is different each time, and without what it
 // repeats of asking.
 func steady(s string) string {
-	s = moment.ReplaceAllString(chance.ReplaceAllString(s, "${1}_X"), `"$1":1`)
+	s = moment.ReplaceAllString(chance.ReplaceAllString(s, "${1}_X${2}"), `"$1":1`)
 	return echoed.ReplaceAllString(s, `"echo":0`)
 }
 

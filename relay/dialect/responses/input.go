@@ -64,6 +64,9 @@ func (c *conversation) item(i int) error {
 	in := &c.e.in.Input[i]
 	switch in.Type {
 	case itemMessage, "":
+		if in.Type == "" && in.Role == "" { // an id alone
+			return referred(i)
+		}
 		return c.message(i)
 	case itemReasoning:
 		c.reasoning(in)
@@ -86,7 +89,7 @@ func (c *conversation) item(i int) error {
 		}
 		return nil
 	case "item_reference":
-		return chat.Refuse(at(i), "%s refers to an item that is kept elsewhere: send the item itself, with store false", at(i))
+		return referred(i)
 	}
 	// What a provider carried out shows in the text that rests on it.
 	for _, begin := range []string{"web_search", "file_search", "code_interpreter", "image_generation", "tool_search", "mcp_call", "mcp_list_tools"} {
@@ -96,6 +99,10 @@ func (c *conversation) item(i int) error {
 		}
 	}
 	return chat.Refuse(at(i)+".type", "%s: an item of type %.60q cannot be carried to this model", at(i), in.Type)
+}
+
+func referred(i int) error {
+	return chat.Refuse(at(i), "%s refers to an item that is kept elsewhere: send the item itself, with store false", at(i))
 }
 
 // message takes what one side says.
@@ -215,6 +222,10 @@ func (c *conversation) take(call int) []int {
 	left, n := c.outputs[id], 0
 	for n < len(left) && (len(c.same[id]) == 0 || left[n] < c.same[id][0]) {
 		n++
+	}
+	// Calls of one turn may share an id; their outputs come in their order.
+	if n == 0 && len(left) > 0 && c.same[id][0] <= c.calls[len(c.calls)-1] {
+		n = 1
 	}
 	c.outputs[id] = left[n:]
 	return left[:n]

@@ -28,7 +28,8 @@ type object struct {
 	// id to several answers, and clients know the items of a conversation by theirs.
 	id      string
 	created int64
-	output  []byte // its items that are whole, with commas between them
+	output  []byte          // its items that are whole, with commas between them
+	calls   map[string]bool // the ids of its calls
 }
 
 func newObject(c *Chat, model []byte) object {
@@ -108,12 +109,20 @@ const (
 	idReasoning = dialect.OwnReasoning
 )
 
-// callID is the id of a call: one that every provider takes back.
-func callID(id string) string {
-	if id == "" {
-		return "call_" + random()
+// callID is the id of a call: one that every provider takes back, and that tells
+// it apart from the others of the answer, as not every provider's does.
+func (o *object) callID(id string) string {
+	if id != "" {
+		id = chat.CallID(id)
 	}
-	return chat.CallID(id)
+	if id == "" || o.calls[id] {
+		id = "call_" + random()
+	}
+	if o.calls == nil {
+		o.calls = map[string]bool{}
+	}
+	o.calls[id] = true
+	return id
 }
 
 func random() string {

@@ -77,6 +77,9 @@ func (d *decoder) fault() error {
 	if d.to.kept > maxKept {
 		return apierror.New(apierror.UpstreamError, "the answer is longer than %d bytes", maxKept)
 	}
+	if d.to.broken {
+		return hub.BrokenCall()
+	}
 	return d.blocks.Fault()
 }
 
@@ -145,7 +148,7 @@ func (d *decoder) End(dst []byte) []byte {
 	d.raw = d.in.End(d.raw[:0])
 	dst = d.write(dst, d.raw)
 	dst = d.blocks.End(dst, d.finish)
-	if d.blocks.Broken() {
+	if d.to.broken || d.blocks.Broken() {
 		return d.to.fail(dst, hub.BrokenCall())
 	}
 	u := d.in.Usage()

@@ -77,7 +77,13 @@ func (e *encoding) describe() error {
 			}
 		}
 	}
-	return e.choose()
+	if err := e.choose(); err != nil {
+		return err
+	}
+	if p := e.in.Parallel; p != nil && !*p && len(e.out.Tools) > 0 { // those that are left
+		e.out.Parallel = p
+	}
+	return nil
 }
 
 // all adds tools, which stand at at.
@@ -149,9 +155,6 @@ func (e *encoding) custom(t *tool) hub.Described {
 
 // choose says which tools may or must be called.
 func (e *encoding) choose() error {
-	if p := e.in.Parallel; p != nil && !*p && len(e.out.Tools) > 0 {
-		e.out.Parallel = p
-	}
 	c := e.in.ToolChoice
 	if c == nil {
 		return nil
