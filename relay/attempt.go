@@ -62,10 +62,7 @@ func (x *exchange) attempt(try try) (v verdict) {
 		case x.rec.Endpoint.Counts() && speaksOfCounts(v.kind):
 			o.Kind = loadbalance.Caller // no verdict
 		case v.kind == loadbalance.Success:
-			t.use.Served(c.in.Endpoint)
-			if c.inChat {
-				t.use.chatsOnly.Store(time.Now().Add(chatsOnlyFor).UnixNano())
-			}
+			t.use.served(c)
 			o.InputTokens, o.OutputTokens = a.Usage.Input, a.Usage.Output
 		}
 		try.lease.Report(o)
@@ -98,7 +95,7 @@ func (x *exchange) call(c *call) verdict {
 	c.a.Status, c.a.upstreamID = resp.StatusCode, upstreamID(resp.Header, c.t.up.Secrets)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		v := x.refused(c, resp)
-		if x.effortRefused(c, v) || x.responsesRefused(c, v) {
+		if x.effortRefused(c, v) || x.responsesRefused(c, &v) {
 			return x.call(c)
 		}
 		return v
@@ -109,7 +106,11 @@ func (x *exchange) call(c *call) verdict {
 	case x.rec.Stream && !upstream.IsJSON(resp.Header):
 		return x.stream(c, resp)
 	}
-	return x.plain(c, resp)
+	v := x.plain(c, resp)
+	if x.responsesRefused(c, &v) { // some servers say so inside a 200
+		return x.call(c)
+	}
+	return v
 }
 
 // book notes what the attempt's answer consumed.
@@ -177,7 +178,7 @@ func (x *exchange) lacks(c *call, k loadbalance.Kind, fault *apierror.Error) boo
 	if c.in.Endpoint == dialect.ChatTokens && k == loadbalance.Caller {
 		return true // the form that it does not take is Berry's, not the client's
 	}
-	return (c.inChat || !c.in.Endpoint.Chats()) && unofferedStatus(fault.Status) || x.keptElsewhere(fault)
+	return (c.inChat || !c.in.Endpoint.Chats()) && unofferedBy(fault) || x.keptElsewhere(fault)
 }
 
 // readAnswer appends a whole answer to buf.

@@ -38,3 +38,32 @@ func TestChatsOnlyIsForgotten(t *testing.T) {
 		f(time.Minute, dialect.Responses)
 	})
 }
+
+// One that has answered responses is soon asked again: something in front of it may
+// have said the 404.
+func TestResponsesThatWereThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := new(use)
+		f := func(want bool) {
+			t.Helper()
+			if got := u.hasResponses(); got != want {
+				t.Errorf("has responses: %v, want %v", got, want)
+			}
+		}
+		native := &call{in: &dialect.Request{Endpoint: dialect.Responses}}
+		inChat := &call{in: &dialect.Request{Endpoint: dialect.Chat}, inChat: true}
+		u.served(inChat)
+		f(false)
+		u.served(native) // one that was on its way
+		f(true)
+		u.served(inChat)
+		f(false)
+		time.Sleep(time.Minute)
+		f(true)
+		u.served(&call{in: &dialect.Request{Endpoint: dialect.Chat}}) // a chat says nothing
+		f(true)
+		u.served(inChat)
+		u.served(&call{in: &dialect.Request{Endpoint: dialect.Chat}})
+		f(false)
+	})
+}

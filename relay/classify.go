@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -11,16 +12,24 @@ import (
 	"github.com/PPKunOfficial/berry-api/loadbalance"
 )
 
-// unofferedStatus reports whether an answer with status to a request of another
-// endpoint than chat says that the provider does not have it, or not for this
-// model. A backend that answers chats must not suffer for that.
-func unofferedStatus(status int) bool {
-	switch status {
+// unofferedBy reports whether the answer to a request of another endpoint than
+// chat says that the provider does not have it, or not for this model. A backend
+// that answers chats must not suffer for that.
+func unofferedBy(fault *apierror.Error) bool {
+	switch fault.Status {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return true
+	case http.StatusInternalServerError: // gateways that have no translation of their own
+		return strings.HasPrefix(strings.ToLower(fault.Message), "not implemented")
+	case http.StatusBadRequest:
+		return fault.Param == "" && withoutResponses.MatchString(fault.Message)
 	}
 	return false
 }
+
+// withoutResponses is how a 400 says that a model, or a version of an API, has no
+// responses. One that speaks of a parameter names it.
+var withoutResponses = regexp.MustCompile(`(?i)responses api is (enabled only|not )|(not support(ed)?|unavailable)\b.{0,20}\bresponses api`)
 
 // brokenKind is the verdict on an attempt that ended in an error of the
 // connection, before or while the answer was read. ctx is the attempt's.

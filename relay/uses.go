@@ -15,6 +15,8 @@ type use struct {
 	// chatsOnly is until when the backend is taken to have no responses, in
 	// nanoseconds since 1970; 0 where it may have them.
 	chatsOnly atomic.Int64
+	// responds is set once the backend gave a response.
+	responds atomic.Bool
 }
 
 // uses are those of all backends, by id. They outlive reloads.

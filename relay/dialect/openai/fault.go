@@ -123,6 +123,9 @@ func cut(s string, n int) string {
 // have had is guessed from its code and type; a 500 where they say nothing.
 func faultInBand(data []byte) *apierror.Error {
 	e := fault(http.StatusInternalServerError, data)
+	if strings.HasPrefix(e.Message, "Unexpected endpoint") { // servers that answer 200 to any path
+		return fault(http.StatusNotFound, data)
+	}
 	switch e.Status = statusOf(e.Code, e.Type); e.Status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
 		return fault(e.Status, data) // where the upstream names no type, it is the request's that was bad
