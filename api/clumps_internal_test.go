@@ -194,7 +194,9 @@ func TestClosedBehindTheEnd(t *testing.T) {
 		w := clumpsOver(c.Writer, c.Request)
 		if w == nil {
 			t.Error("no connection of its own")
+			return
 		}
+		defer w.end()
 		_ = w.FlushError()
 		<-more
 		_, _ = io.WriteString(w, text)
@@ -278,6 +280,7 @@ func TestClumpsLeaveWhole(t *testing.T) {
 			t.Error("no connection of its own")
 			return
 		}
+		defer w.end()
 		for i, text := range clumps {
 			_, _ = io.WriteString(w, text)
 			if i < len(clumps)-1 {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"math"
 	"net"
 	"net/http"
@@ -57,13 +58,18 @@ type watchedConn struct {
 	holding atomic.Bool // set under writing, and read without it by what ends it
 	held    *[]byte     // nil for nothing, as always while not holding
 
+	outer  io.Writer   // this connection, or TLS over it
 	clumps clumpWriter // of the answer under way
 }
 
 // othersLimit stands for a deadline that somebody else has set.
 const othersLimit = math.MaxInt64
 
-func newWatchedConn(c net.Conn) *watchedConn { return &watchedConn{Conn: c, born: time.Now()} }
+func newWatchedConn(under net.Conn) *watchedConn {
+	c := &watchedConn{Conn: under, born: time.Now()}
+	c.outer = c
+	return c
+}
 
 // heldMost is how much is gathered before it is sent anyway.
 const heldMost = 64 << 10

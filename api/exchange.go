@@ -87,7 +87,7 @@ func (x *exchange) end() {
 	x.route.series.observe(status, took)
 	x.log(status, took)
 	r := x.r
-	x.clumps.forget()
+	x.clumps.end()
 	*x = exchange{server: s}
 	s.exchanges.Put(x)
 	s.left()
