@@ -203,7 +203,7 @@ func (w *writer) endCall(dst []byte, _ *hub.Block) (_, item []byte) {
 		args += "{}"
 		dst = w.part(dst, w.delta, []byte(`,"delta":"{}"`))
 	}
-	if w.broken = w.broken || w.status != incomplete && !cursor.Valid([]byte(args)); w.broken {
+	if w.broken = w.status != incomplete && !cursor.Valid([]byte(args)); w.broken {
 		return dst, nil
 	}
 	input, name := w.call.inputOf(args), chat.AppendText(nil, w.call.to.name)

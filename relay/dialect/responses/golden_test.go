@@ -252,3 +252,22 @@ func TestStreams(t *testing.T) {
 		})
 	}
 }
+
+// An answer that is too long to be repeated at its end breaks off, and not when it
+// has filled the memory.
+func TestLongAnswer(t *testing.T) {
+	dec := asking(t).Stream(upstream(t).Stream(meta()), meta().Model)
+	chunk := []byte(`{"choices":[{"index":0,"delta":{"content":"` + strings.Repeat("a", 1<<20) + `"},"finish_reason":null}]}`)
+	for n := range 80 {
+		out, _, err := dec.Event(nil, nil, chunk)
+		if err == nil {
+			continue
+		}
+		e, ok := errors.AsType[*apierror.Error](err)
+		if b, is := dec.(dialect.Breaker); n < 60 || !ok || !is || !strings.Contains(string(b.Break(out, e)), `"status":"failed"`) {
+			t.Errorf("after %d MiB: %v", n, err)
+		}
+		return
+	}
+	t.Error("no end")
+}
